@@ -1,0 +1,45 @@
+# Every target sets up what it needs; `make` alone lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SETUP := $(VENV)/.installed-$(shell cksum requirements.lock pyproject.toml | cksum | cut -d' ' -f1)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo dashboard sync test check lock
+
+help: ## List these targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | awk -F'|' '{printf "make %-10s %s\n", $$1, $$2}'
+
+# uv installs the hash-locked set in seconds where pip takes minutes; it is itself pinned by hash in the lock.
+$(SETUP): requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	@grep -E -A200 '^uv==' requirements.lock | awk 'NR>1 && /^[a-z]/{exit} {print}' > $(VENV)/uv.lock.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.lock.txt
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@rm -f $(VENV)/.installed-*
+	@touch $@
+
+demo: $(SETUP) ## Try everything on an invented organisation, without any account
+	$(BIN)/handoff sync --fresh-sandbox
+	$(BIN)/handoff report handoff-gaps missing-intake renewals-due budget-overruns
+	$(BIN)/handoff status
+
+dashboard: $(SETUP) ## Serve the dashboard on 127.0.0.1
+	$(BIN)/handoff dashboard
+
+sync: $(SETUP) ## Read the vendors, build the reports, publish a snapshot
+	$(BIN)/handoff sync
+
+test: $(SETUP) ## Run all tests
+	$(BIN)/python -m pytest
+
+check: $(SETUP) ## Lint Python and SQL, check types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint dbt
+
+lock: $(SETUP) ## Write requirements.lock anew from pyproject.toml
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet -o requirements.lock

@@ -1,0 +1,265 @@
+"""The ``handoff`` command: parses, prints, returns exit codes; nothing else."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+
+from pipelines.errors import ConfigurationError, HandoffError
+from pipelines.progress import ConsoleProgress
+from pipelines.reports import (
+    ReportFormat,
+    as_csv,
+    as_json,
+    as_markdown,
+    not_evaluated,
+    print_table,
+    printable,
+    report_named,
+    report_rows,
+)
+from pipelines.rules import Rules, load_rules
+from pipelines.settings import Settings, ambient_environment, load_settings
+
+app = typer.Typer(
+    name="handoff",
+    help="Keeps promises between the people who sell an agreement and the people who deliver it.",
+    no_args_is_help=True,
+    # tracebacks with local variables would show tokens
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+import_app = typer.Typer(help="Load files that people hand in.", no_args_is_help=True)
+app.add_typer(import_app, name="import")
+
+out = Console(soft_wrap=False, highlight=False)
+err = Console(stderr=True, highlight=False)
+
+AsOf = Annotated[
+    datetime | None,
+    typer.Option("--as-of", formats=["%Y-%m-%d"], help="Freeze the clock: the date that the reports speak of."),
+]
+
+
+def _say(sentence: str) -> None:
+    err.print(printable(sentence), markup=False)
+
+
+def _stop(error: HandoffError) -> NoReturn:
+    _say(error.sentence)
+    raise typer.Exit(error.exit_code)
+
+
+def _load() -> tuple[Settings, Rules]:
+    try:
+        settings = load_settings()
+        return settings, load_rules(settings.rules_dir)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "_".join(str(part) for part in first["loc"]).upper()
+        _stop(ConfigurationError(f"The setting {name} is not usable: {first['msg']}. Change it in the environment or in .env."))
+    except HandoffError as error:
+        _stop(error)
+
+
+@app.command()
+def sync(
+    as_of: AsOf = None,
+    accept_shrink: Annotated[bool, typer.Option("--accept-shrink", help="Publish although many records vanished at once.")] = False,
+    fresh_sandbox: Annotated[bool, typer.Option("--fresh-sandbox", help="Forget what was written into the sandbox.")] = False,
+) -> None:
+    """Read every source, build the reports and publish a snapshot."""
+    from pipelines.sandbox.attachment import state_file  # noqa: PLC0415 - commands import what they need: quick answers
+    from pipelines.summary import print_summary  # noqa: PLC0415
+    from pipelines.sync import as_of_date  # noqa: PLC0415
+    from pipelines.sync import sync as run_sync  # noqa: PLC0415
+
+    settings, rules = _load()
+    if fresh_sandbox:
+        state_file(settings.handoff_home).unlink(missing_ok=True)
+    day = as_of_date(settings, rules, as_of.date() if as_of else None)
+    progress = ConsoleProgress(err)
+    try:
+        with progress.running():
+            result = run_sync(settings, rules, as_of=day, progress=progress, accept_shrink=accept_shrink)
+    except HandoffError as error:
+        _stop(error)
+    if result.held is not None:
+        _say(f"HELD: {result.held}")
+    else:
+        print_summary(out, settings, rules, result)
+    raise typer.Exit(result.exit_code)
+
+
+@app.command()
+def report(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="findings, handoff-gaps, missing-intake, renewals-due, budget-overruns.")],
+    output_format: Annotated[ReportFormat, typer.Option("--format", help="How it is printed.")] = ReportFormat.table,
+    owner: Annotated[str | None, typer.Option(help="Only the findings of this person.")] = None,
+) -> None:
+    """Print a report from the published snapshot."""
+    from pipelines.summary import snapshot_heading  # noqa: PLC0415
+    from pipelines.warehouse import open_current  # noqa: PLC0415
+
+    settings, _ = _load()
+    try:
+        reports = [report_named(name) for name in names]
+        snapshot = open_current(settings.handoff_home)
+    except HandoffError as error:
+        _stop(error)
+    for line in snapshot_heading(snapshot):
+        err.print(line, markup=False)
+    all_rows = []
+    for wanted in reports:
+        rows = report_rows(snapshot, wanted, owner=owner)
+        all_rows += rows
+        for line in not_evaluated(snapshot, wanted):
+            _say(line)
+        if output_format is ReportFormat.table:
+            out.print(f"\n[bold]{wanted.name}[/bold]: {wanted.question}")
+            if rows:
+                print_table(out, rows)
+            else:
+                out.print("Nothing found in what could be evaluated.")
+        elif output_format is ReportFormat.md:
+            sys.stdout.write(as_markdown(rows))
+    if output_format is ReportFormat.json:
+        sys.stdout.write(as_json(all_rows) + "\n")
+    elif output_format is ReportFormat.csv:
+        sys.stdout.write(as_csv(all_rows))
+
+
+@import_app.command("costs")
+def import_costs(
+    file: Annotated[Path, typer.Argument(help="A FOCUS 1.x cost export: CSV, CSV.GZ or Parquet.")],
+    as_of: AsOf = None,
+) -> None:
+    """Load cloud costs from a FOCUS file; its rows join the cost models."""
+    from pipelines.sources.files import open_focus_file  # noqa: PLC0415
+    from pipelines.sync import as_of_date  # noqa: PLC0415
+    from pipelines.sync import sync as run_sync  # noqa: PLC0415
+
+    settings, rules = _load()
+    progress = ConsoleProgress(err)
+    try:
+        costs = open_focus_file(file)
+        with progress.running():
+            result = run_sync(
+                settings, rules, as_of=as_of_date(settings, rules, as_of.date() if as_of else None), progress=progress, costs=costs
+            )
+    except HandoffError as error:
+        _stop(error)
+    if result.held is not None:
+        _say(f"HELD: {result.held}")
+        raise typer.Exit(result.exit_code)
+    out.print(f"{costs.row_count:,} rows of {file.name} are in the cost models.", markup=False)
+    if costs.quarantine:
+        out.print(f"{len(costs.quarantine):,} rows were set aside and are listed under Sync health:", markup=False)
+        for item in costs.quarantine[:20]:
+            out.print(f"  line {item.line_number}: {printable(item.reason)}", markup=False)
+        out.print("Correct these lines in the file and import it again; it replaces its earlier rows.")
+    raise typer.Exit(next((o.exit_code for o in result.outcomes if o.source == "files"), 0))
+
+
+@app.command()
+def status() -> None:
+    """Say what the published snapshot holds, how fresh each source is, and the summary."""
+    from pipelines.summary import print_status  # noqa: PLC0415
+    from pipelines.warehouse import open_current  # noqa: PLC0415
+
+    settings, rules = _load()
+    try:
+        print_status(out, settings, rules, open_current(settings.handoff_home))
+    except HandoffError as error:
+        _stop(error)
+
+
+@app.command()
+def doctor() -> None:
+    """Check settings, rules, access and snapshots; each line with the next step. Exit 2 when something must be done."""
+    from pipelines.doctor import examine  # noqa: PLC0415
+
+    try:
+        settings = load_settings()
+    except ValidationError:
+        _load()
+        raise
+    findings = examine(settings)
+    for line in findings:
+        out.print(f"{'ok  ' if line.is_ok else 'DO  '} {printable(line.text)}", markup=False)
+    raise typer.Exit(0 if all(line.is_ok for line in findings) else 2)
+
+
+@app.command()
+def sandbox(
+    port: Annotated[int | None, typer.Option(help="Port on 127.0.0.1; default SANDBOX_PORT.")] = None,
+    deals: Annotated[int, typer.Option(help="Add this many healthy deals, to rehearse size.")] = 0,
+    keep: Annotated[bool, typer.Option(help="Remember what is written, in HANDOFF_HOME/sandbox.")] = True,
+) -> None:
+    """Serve the vendors' sandbox on 127.0.0.1 and print its addresses and tokens as environment lines."""
+    from pipelines.sandbox.attachment import state_file  # noqa: PLC0415
+    from pipelines.sandbox.server import environment_lines, serve  # noqa: PLC0415
+    from pipelines.sandbox.story import build_state  # noqa: PLC0415
+
+    settings, _ = _load()
+    chosen = port or settings.sandbox_port
+    state = build_state(deals=deals)
+    for line in environment_lines(f"http://127.0.0.1:{chosen}", state):
+        sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+    _say(f"The sandbox listens on http://127.0.0.1:{chosen}; stop it with Ctrl-C. Its controls are described in docs/sandbox.md.")
+    file = state_file(settings.handoff_home) if keep and not deals else None
+    if file is not None:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    serve(state, port=chosen, state_file=file)
+
+
+@app.command()
+def dashboard(port: Annotated[int | None, typer.Option(help="Port on 127.0.0.1; default DASHBOARD_PORT.")] = None) -> None:
+    """Serve the dashboard on 127.0.0.1 and print its address."""
+    from dashboards.launch import command  # noqa: PLC0415
+
+    settings, _ = _load()
+    chosen = port or settings.dashboard_port
+    out.print(f"Dashboard: http://127.0.0.1:{chosen} (stop it with Ctrl-C)", markup=False)
+    environment = ambient_environment() | {"HANDOFF_HOME": str(settings.handoff_home), "RULES_DIR": str(settings.rules_dir)}
+    try:
+        raise typer.Exit(subprocess.run(command(chosen), env=environment, check=False).returncode)
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+
+
+@app.command()
+def plan(
+    rule: Annotated[list[str] | None, typer.Option(help="Only fixes of these rules.")] = None,
+    limit: Annotated[int | None, typer.Option("--max", help="At most this many changes.")] = None,
+) -> None:
+    """List the changes that would fix findings. Exit 0: nothing to do, 2: changes are planned, 1: error."""
+    from pipelines.fixes import plan_fixes  # noqa: PLC0415
+
+    settings, rules = _load()
+    raise typer.Exit(plan_fixes(out, err, settings, rules, rule_ids=rule, limit=limit))
+
+
+@app.command("apply")
+def apply_command(
+    plan_name: Annotated[str, typer.Argument(metavar="PLAN", help="The plan's id or file, as `handoff plan` printed it.")],
+) -> None:
+    """Write an approved plan to the vendors. Exit 0: all applied, 3: some conflicted or failed, 1: refused."""
+    from pipelines.fixes import apply_fixes  # noqa: PLC0415
+
+    settings, rules = _load()
+    raise typer.Exit(apply_fixes(out, err, settings, rules, plan_name))
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

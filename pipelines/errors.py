@@ -1,0 +1,64 @@
+"""What can go wrong, each as one clear sentence: what happened, where, and what to do next."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class HandoffError(Exception):
+    """Something that the user can act on. ``sentence`` is fit for a terminal, a log and the dashboard."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, sentence: str) -> None:
+        """Keep the sentence; it must end with the next step and hold no secret."""
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
+class VendorError(HandoffError):
+    """A vendor did not give what was asked for. The source is marked stale and the run goes on."""
+
+    exit_code = 3
+
+
+class ConfigurationError(VendorError):
+    """Settings, tokens, scopes or rule tables are wrong: waiting will not help, somebody must change something."""
+
+    exit_code = 2
+
+
+class Unauthorized(ConfigurationError):
+    """The vendor does not accept the token (401)."""
+
+
+class Forbidden(ConfigurationError):
+    """The token lacks a scope (403)."""
+
+
+class NotFound(VendorError):
+    """The vendor knows no such record or route (404)."""
+
+
+class RateLimited(VendorError):
+    """The vendor's limit did not lift within the tries that politeness allows (429)."""
+
+
+class Unavailable(VendorError):
+    """The vendor could not be reached or answered with a server error."""
+
+
+class GarbageAnswer(VendorError):
+    """The vendor answered with something that is not the promised shape; it is never taken for "no rows"."""
+
+
+class TooLarge(VendorError):
+    """The answer exceeded the size cap."""
+
+
+class DeadlineExceeded(VendorError):
+    """The whole exchange took longer than its deadline."""
+
+
+class HostRefused(VendorError):
+    """An address outside the allow-list was about to be called; the token was not sent."""

@@ -1,0 +1,192 @@
+"""Reports on the command line: which mart answers which name, and the formats it can be printed in."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from pipelines.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pipelines.warehouse import Snapshot
+
+Row = dict[str, Any]
+
+
+class ReportFormat(StrEnum):
+    """How a report is printed."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+    md = "md"
+
+
+@dataclass(frozen=True)
+class Report:
+    """One report: its name, the question it answers, and the SELECT over the marts that answers it."""
+
+    name: str
+    question: str
+    sql: str
+
+
+_ORDER: Final = """
+    order by
+        case severity when 'blocker' then 0 when 'high' then 1 when 'medium' then 2 when 'low' then 3 else 4 end,
+        due_on nulls last,
+        finding_id
+"""
+
+REPORTS: Final[dict[str, Report]] = {
+    report.name: report
+    for report in (
+        Report("findings", "Everything that is missing, late, due or over budget.", f"select * from marts.fct_findings {_ORDER}"),
+        Report("handoff-gaps", "What was sold and has not reached delivery?", f"select * from marts.fct_handoff_gaps {_ORDER}"),
+        Report(
+            "missing-intake",
+            "What must be asked of which community before delivery?",
+            f"select * from marts.fct_missing_intake where finding_id is not null {_ORDER}",
+        ),
+        Report(
+            "renewals-due",
+            "Which agreements end soon, and is somebody talking?",
+            f"select * from marts.fct_renewal_findings {_ORDER}",
+        ),
+        Report("budget-overruns", "Where does cloud spend leave its budget or agreement?", f"select * from marts.fct_budget_overruns {_ORDER}"),
+    )
+}
+
+# A spreadsheet runs text that begins with one of these; see OWASP "CSV injection".
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
+_SHOWN_COLUMNS: Final = (
+    ("severity", "Severity"),
+    ("finding_id", "Finding"),
+    ("subject", "Subject"),
+    ("reason", "Why"),
+    ("what_to_do", "What to do"),
+    ("owner", "Owner"),
+    ("due_on", "Due"),
+)
+
+
+def report_named(name: str) -> Report:
+    """Return the report called ``name``. Raises ConfigurationError that lists the names."""
+    try:
+        return REPORTS[name]
+    except KeyError:
+        raise ConfigurationError(f"There is no report called {name!r}. Choose one of {', '.join(REPORTS)}.") from None
+
+
+def report_rows(snapshot: Snapshot, report: Report, *, owner: str | None = None) -> list[Row]:
+    """Return the rows of a report, most severe first; ``evidence`` is parsed JSON."""
+    rows = snapshot.rows(report.sql)
+    if owner is not None:
+        rows = [row for row in rows if (row.get("owner") or "").casefold() == owner.casefold()]
+    for row in rows:
+        if isinstance(row.get("evidence"), str):
+            row["evidence"] = json.loads(row["evidence"])
+    return rows
+
+
+def not_evaluated(snapshot: Snapshot, report: Report) -> list[str]:
+    """Return one sentence for each rule of the report that could not be judged as of now."""
+    return [
+        f"{row['rule_id']} ({row['title']}): {_gate_words(row['gate'])}. {row['gate_reason']}"
+        for row in snapshot.rows("select * from marts.rpt_rule_evaluations where gate <> 'evaluated' order by rule_id")
+        if report.name in ("findings", row["report"])
+    ]
+
+
+def _gate_words(gate: str) -> str:
+    return "NOT EVALUATED" if gate == "not_evaluated" else "STALE"
+
+
+def as_json(rows: list[Row]) -> str:
+    """Return one array of objects; dates are ISO text, amounts decimal text."""
+    return json.dumps(rows, indent=2, default=_json_value, ensure_ascii=False)
+
+
+def _json_value(value: object) -> object:
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form here")
+
+
+def as_csv(rows: list[Row]) -> str:
+    """Return CSV whose text cells no spreadsheet takes for a formula; numbers stay numbers."""
+    output = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(output, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({name: csv_cell(value) for name, value in row.items()} for row in rows)
+    return output.getvalue()
+
+
+def csv_cell(value: object) -> object:
+    """Return ``value`` as a cell; text that would start a formula gets an apostrophe in front."""
+    if isinstance(value, list | dict):
+        value = json.dumps(value, default=_json_value, ensure_ascii=False)
+    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
+        return f"'{value}"
+    return value
+
+
+def as_markdown(rows: list[Row]) -> str:
+    """Return a Markdown table of the columns that people read."""
+    lines = ["| " + " | ".join(title for _, title in _SHOWN_COLUMNS) + " |", "|" + " --- |" * len(_SHOWN_COLUMNS)]
+    for row in rows:
+        cells = [f"[{_md(row['finding_id'])}]({row['record_url']})" if name == "finding_id" and row.get("record_url") else _md(_shown(row, name)) for name, _ in _SHOWN_COLUMNS]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _md(text: str) -> str:
+    for character in "\\|[]<>*_`!":
+        text = text.replace(character, f"\\{character}")
+    return " ".join(text.split())
+
+
+def _shown(row: Row, name: str) -> str:
+    value = row.get(name)
+    if value is None:
+        return ""
+    if name == "severity" and row.get("status") == "indeterminate":
+        return "unknown"
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+_STYLES: Final = {"blocker": "bold red", "high": "red", "medium": "yellow", "low": "dim"}
+
+
+def print_table(console: Console, rows: list[Row]) -> None:
+    """Print the columns that people read, as wide as the terminal is."""
+    table = Table(box=SIMPLE_HEAD, expand=False, pad_edge=False)
+    ratios = {"reason": 5, "what_to_do": 4, "subject": 3}
+    for name, title in _SHOWN_COLUMNS:
+        table.add_column(title, overflow="fold", ratio=ratios.get(name), no_wrap=name in {"severity", "due_on"})
+    for row in rows:
+        style = _STYLES.get(row.get("severity", ""), "") if row.get("status") != "indeterminate" else "dim"
+        table.add_row(
+            *(Text(printable(_shown(row, name)), style=style if name == "severity" else "") for name, _ in _SHOWN_COLUMNS)
+        )
+    console.print(table)
+
+
+def printable(text: str) -> str:
+    """Return ``text`` without control characters: vendor text must not steer a terminal."""
+    return "".join(character if character.isprintable() else " " for character in text)

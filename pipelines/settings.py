@@ -1,0 +1,120 @@
+"""The only reader of the environment: where things live, which vendors are real, and with which token.
+
+A vendor without a token is read from the sandbox, and every report and screen then says SANDBOX. Values come from the environment or
+from ``.env`` in the working directory (see ``.env.example``); secrets do not print.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import date
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT_ROOT: Final = Path(__file__).resolve().parent.parent
+# What the sandbox asks for. Not a secret: it opens nothing but the invented organisation.
+SANDBOX_TOKEN: Final = "sandbox-token"  # noqa: S105
+SANDBOX_WRITE_TOKEN: Final = "sandbox-write-token"  # noqa: S105
+DEMO_AS_OF: Final = date(2026, 11, 16)
+
+Vendor = Literal["hubspot", "airtable", "github", "aws"]
+VENDORS: Final[tuple[Vendor, ...]] = ("hubspot", "airtable", "github", "aws")
+
+
+class Settings(BaseSettings):
+    """Everything that can be set from outside. Names in the environment are the field names in capitals."""
+
+    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True)
+
+    handoff_home: Path = Field(default=Path("data"), description="Where snapshots, plans, imports and the ledger live.")
+    rules_dir: Path = Field(
+        default=PROJECT_ROOT / "dbt" / "seeds" / "default", description="The rule tables (CSV) that are in force."
+    )
+    sandbox_port: int = Field(default=8750, description="Port of the sandbox on 127.0.0.1.")
+    dashboard_port: int = Field(default=8501, description="Port of the dashboard on 127.0.0.1.")
+
+    hubspot_access_token: SecretStr | None = Field(default=None, description="HubSpot service key for reading.")
+    hubspot_write_token: SecretStr | None = Field(default=None, description="HubSpot service key for `handoff apply`.")
+    hubspot_base_url: str = Field(default="https://api.hubapi.com", description="Address of the HubSpot API.")
+    airtable_token: SecretStr | None = Field(default=None, description="Airtable personal access token for reading.")
+    airtable_write_token: SecretStr | None = Field(default=None, description="Airtable token for `handoff apply`.")
+    airtable_base_url: str = Field(default="https://api.airtable.com", description="Address of the Airtable API.")
+    airtable_base_id: str | None = Field(default=None, description="The base that holds engagements (app...).")
+    github_token: SecretStr | None = Field(default=None, description="GitHub fine-grained token for reading.")
+    github_write_token: SecretStr | None = Field(default=None, description="GitHub token for `handoff apply`.")
+    github_base_url: str = Field(default="https://api.github.com", description="Address of the GitHub API.")
+    github_org: str | None = Field(default=None, description="The organisation that owns the projects.")
+    github_project_numbers: str = Field(default="", description="Project numbers, separated by commas.")
+    aws_access_key_id: SecretStr | None = Field(default=None, description="Only to see whether AWS is configured.")
+    aws_secret_access_key: SecretStr | None = Field(default=None, description="Read by boto3's default chain.")
+    aws_profile: str | None = Field(default=None, description="A profile of the AWS default chain.")
+    aws_endpoint_url_cost_explorer: str | None = Field(default=None, description="Cost Explorer elsewhere (tests).")
+    aws_endpoint_url_budgets: str | None = Field(default=None, description="AWS Budgets elsewhere (tests).")
+    aws_budget_account_ids: str = Field(default="", description="Accounts whose budgets are read; empty: the payer's.")
+
+    email_hash_key: SecretStr | None = Field(
+        default=None, description="Key of the hash that stands for people's e-mails; made and kept in HANDOFF_HOME if unset."
+    )
+    store_emails: bool = Field(default=False, description="Store e-mail addresses in clear instead of keyed hashes.")
+
+    @field_validator("handoff_home", "rules_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().resolve()
+
+    def is_sandbox(self, vendor: Vendor) -> bool:
+        """Return whether ``vendor`` is read from the sandbox because nobody has given a token for it."""
+        match vendor:
+            case "hubspot":
+                return self.hubspot_access_token is None
+            case "airtable":
+                return self.airtable_token is None
+            case "github":
+                return self.github_token is None
+            case "aws":
+                return self.aws_access_key_id is None and self.aws_profile is None
+
+    @property
+    def sandbox_url(self) -> str:
+        """The sandbox's address; each vendor lives below it (``/hubspot``, ``/airtable``, ``/github``, ``/aws``)."""
+        return f"http://127.0.0.1:{self.sandbox_port}"
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the environment and ``.env``; ``overrides`` win. Raises pydantic's ValidationError with the field's name."""
+    return Settings(**overrides)  # type: ignore[arg-type]
+
+
+def ambient_environment() -> dict[str, str]:
+    """Return a copy of the environment for a child process that handoff starts."""
+    return dict(os.environ)
+
+
+def prepare_dlt(work_folder: Path) -> None:
+    """Point dlt at ``work_folder``, before its first import: nothing of it lands in the user's home or in the working directory.
+
+    The empty secrets file keeps dlt from importing Streamlit to look for secrets there (three seconds a process), and a fresh
+    folder for each run keeps a package that a killed run left behind from being loaded instead of new data.
+    """
+    folder = work_folder / ".dlt"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (folder / "secrets.toml").touch(mode=0o600)
+    (folder / "config.toml").write_text(
+        "[runtime]\ndlthub_telemetry = false\nlog_level = 'ERROR'\n"
+        # completed packages would keep people's data in files of their own
+        "[load]\ndelete_completed_jobs = true\n",
+        encoding="utf-8",
+    )
+    os.environ["DLT_PROJECT_DIR"] = str(work_folder)
+    os.environ["DLT_DATA_DIR"] = str(work_folder / "dlt_data")
+    os.environ["DLT_LOCAL_DIR"] = str(work_folder)
+
+
+def prepare_dbt(*, building_file: Path, rules_dir: Path) -> None:
+    """Tell dbt's profile and project where the private copy and the rule tables are, and that its telemetry stays off."""
+    os.environ["HANDOFF_BUILD_FILE"] = str(building_file)
+    os.environ["HANDOFF_RULES_DIR"] = os.path.relpath(rules_dir, PROJECT_ROOT / "dbt")
+    os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"

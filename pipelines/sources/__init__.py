@@ -1,0 +1,1 @@
+"""IN: one module per vendor, no business logic; each lands its rows in the schema ``raw_<vendor>``."""

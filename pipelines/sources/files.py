@@ -1,0 +1,252 @@
+"""Files that people hand in: cloud costs in the FOCUS 1.x form (https://focus.finops.org), CSV or Parquet.
+
+    FILE.csv, FILE.csv.gz, FILE.parquet -> raw_files.focus_costs
+
+Exports of AWS, Microsoft, Google and Oracle share these columns. Times without a zone are UTC (FOCUS requires UTC). A row that does
+not parse is set aside with its line number and the reason; the others load. Amounts stay the decimal text of the file.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import IO, TYPE_CHECKING, Any, Final
+
+from pipelines.errors import ConfigurationError
+from pipelines.warehouse import sha256_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+Row = dict[str, Any]
+
+BATCH_ROWS: Final = 5_000
+# A quoted cell may run over lines; past this many lines the quote was never closed and only its own line is at fault.
+LINES_PER_ROW: Final = 20
+CHARGE_CATEGORIES: Final = frozenset({"Usage", "Purchase", "Tax", "Credit", "Adjustment"})
+
+# our column -> names in FOCUS, newest last; 1.3 renamed the provider
+_COLUMNS: Final[dict[str, tuple[str, ...]]] = {
+    "billing_account_id": ("BillingAccountId",),
+    "billing_period_start": ("BillingPeriodStart",),
+    "billing_period_end": ("BillingPeriodEnd",),
+    "charge_period_start": ("ChargePeriodStart",),
+    "charge_period_end": ("ChargePeriodEnd",),
+    "charge_category": ("ChargeCategory",),
+    "charge_class": ("ChargeClass",),
+    "charge_description": ("ChargeDescription",),
+    "provider_name": ("ProviderName", "ServiceProviderName"),
+    "publisher_name": ("PublisherName",),
+    "invoice_issuer_name": ("InvoiceIssuerName",),
+    "sub_account_id": ("SubAccountId",),
+    "sub_account_name": ("SubAccountName",),
+    "service_category": ("ServiceCategory",),
+    "service_name": ("ServiceName",),
+    "resource_id": ("ResourceId",),
+    "region_id": ("RegionId",),
+    "billing_currency": ("BillingCurrency",),
+    "billed_cost": ("BilledCost",),
+    "effective_cost": ("EffectiveCost",),
+    "list_cost": ("ListCost",),
+    "tags_json": ("Tags",),
+}
+_REQUIRED: Final = (
+    "billing_account_id",
+    "billing_period_start",
+    "charge_period_start",
+    "charge_period_end",
+    "charge_category",
+    "provider_name",
+    "billing_currency",
+    "billed_cost",
+)
+_TIMES: Final = ("billing_period_start", "billing_period_end", "charge_period_start", "charge_period_end")
+_AMOUNTS: Final = ("billed_cost", "effective_cost", "list_cost")
+_CURRENCY: Final = re.compile(r"[A-Z]{3}")
+
+
+@dataclass
+class Quarantined:
+    """A row that was set aside: where it stands, why, and what it said."""
+
+    line_number: int
+    reason: str
+    payload: str
+
+
+@dataclass
+class FocusFile:
+    """One file to import. Reading it fills ``row_count`` and ``quarantine``."""
+
+    path: Path
+    sha256: str
+    row_count: int = 0
+    quarantine: list[Quarantined] = field(default_factory=list)
+
+    def batches(self) -> Iterator[list[Row]]:
+        """Yield the sound rows in lists of at most ``BATCH_ROWS``, shaped like ``raw_files.focus_costs``."""
+        rows = _parquet_rows(self) if self.path.suffix == ".parquet" else _csv_rows(self)
+        batch: list[Row] = []
+        for line_number, cells in rows:
+            try:
+                batch.append(self._typed(line_number, cells))
+            except ValueError as error:
+                self.quarantine.append(Quarantined(line_number, str(error), json.dumps(cells, default=str)))
+                continue
+            if len(batch) == BATCH_ROWS:
+                self.row_count += len(batch)
+                yield batch
+                batch = []
+        self.row_count += len(batch)
+        if batch:
+            yield batch
+
+    def _typed(self, line_number: int, cells: Row) -> Row:
+        row: Row = {"file_name": self.path.name, "file_sha256": self.sha256, "line_number": line_number}
+        for column, names in _COLUMNS.items():
+            row[column] = next((value for name in names if (value := _cell(cells.get(name))) is not None), None)
+        for column in _REQUIRED:
+            if row[column] is None:
+                raise ValueError(f"{_COLUMNS[column][0]} is empty")
+        for column in _TIMES:
+            row[column] = _time(_COLUMNS[column][0], row[column])
+        for column in _AMOUNTS:
+            row[column] = _amount(_COLUMNS[column][0], row[column])
+        if row["charge_period_end"] <= row["charge_period_start"]:
+            raise ValueError("ChargePeriodEnd is not after ChargePeriodStart")
+        if row["charge_category"] not in CHARGE_CATEGORIES:
+            raise ValueError(f"ChargeCategory {row['charge_category']!r} is not one of {', '.join(sorted(CHARGE_CATEGORIES))}")
+        if not _CURRENCY.fullmatch(row["billing_currency"]):
+            raise ValueError(f"BillingCurrency {row['billing_currency']!r} is not a three-letter code")
+        row["row_json"] = json.dumps(cells, default=str)
+        return row
+
+
+def open_focus_file(path: Path) -> FocusFile:
+    """Check that ``path`` is a cost file in the FOCUS form. Raises ConfigurationError that says what is missing."""
+    if not path.is_file():
+        raise ConfigurationError(f"{path} does not exist. Give the path of a FOCUS cost export (CSV or Parquet).")
+    header = _header(path)
+    lacking = [_COLUMNS[column][0] for column in _REQUIRED if not set(_COLUMNS[column]) & set(header)]
+    if lacking:
+        raise ConfigurationError(
+            f"{path} is not a FOCUS 1.x cost file: it lacks the column{'s' * (len(lacking) > 1)} {', '.join(lacking)}. "
+            "Export the costs in the FOCUS form (AWS Data Exports, Azure exports, Google and Oracle offer it) and import that file."
+        )
+    return FocusFile(path, sha256_of(path))
+
+
+def _header(path: Path) -> list[str]:
+    if path.suffix == ".parquet":
+        import pyarrow.parquet as pq  # noqa: PLC0415 - a CSV import need not load it
+
+        try:
+            return list(pq.read_schema(path).names)
+        except (OSError, ValueError) as error:
+            raise ConfigurationError(f"{path} is not a readable Parquet file ({error}). Export it again.") from error
+    with _open_lines(path) as file:
+        try:
+            return next(csv.reader([file.readline().decode("utf-8-sig")]), [])
+        except (UnicodeDecodeError, csv.Error, OSError) as error:
+            raise ConfigurationError(f"{path} has no readable header line ({error}). Save it as UTF-8 CSV.") from error
+
+
+def _open_lines(path: Path) -> IO[bytes]:
+    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]
+
+
+def _parquet_rows(source: FocusFile) -> Iterator[tuple[int, Row]]:
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    number = 0
+    for batch in pq.ParquetFile(source.path).iter_batches(batch_size=BATCH_ROWS):
+        for cells in batch.to_pylist():
+            number += 1
+            yield number, cells
+
+
+def _csv_rows(source: FocusFile) -> Iterator[tuple[int, Row]]:
+    """Yield (line number, cells). A line that is no CSV is quarantined and reading goes on with the next one."""
+    header = _header(source.path)
+    with _open_lines(source.path) as file:
+        file.readline()
+        waiting: list[tuple[int, bytes]] = []
+        lines = enumerate(file, start=2)
+        while True:
+            first = waiting.pop(0) if waiting else next(lines, None)
+            if first is None:
+                return
+            number, content = first
+            taken: list[tuple[int, bytes]] = []
+            while (values := _parsed(content)) is None and len(taken) < LINES_PER_ROW:
+                more = waiting.pop(0) if waiting else next(lines, None)
+                if more is None:
+                    break
+                taken.append(more)
+                content += more[1]
+            if isinstance(values, str) or values is None:
+                source.quarantine.append(Quarantined(number, values or "a quote is never closed", _readable(first[1])))
+                waiting = taken + waiting  # only the first line is at fault
+            elif len(values) != len(header):
+                if values:
+                    reason = f"the row has {len(values)} cells, the header has {len(header)}"
+                    source.quarantine.append(Quarantined(number, reason, _readable(content)))
+            else:
+                yield number, dict(zip(header, values, strict=True))
+
+
+def _parsed(content: bytes) -> list[str] | str | None:
+    """Return the cells of one row, a reason why it is none, or None when a quote is still open."""
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return f"the line is not UTF-8 ({error.reason} at byte {error.start})"
+    if "\0" in text:
+        return "the line holds a NUL character"
+    try:
+        return next(csv.reader(io.StringIO(text, newline=""), strict=True), [])
+    except csv.Error as error:
+        return None if "unexpected end of data" in str(error) else f"the line is not CSV ({error})"
+
+
+def _readable(content: bytes) -> str:
+    return content.decode("utf-8", errors="backslashreplace").rstrip("\r\n").replace("\0", "\\0")
+
+
+def _cell(value: object) -> str | None:
+    """Return the text of a cell; empty cells and the word NULL that exports write for them are None."""
+    if value is None:
+        return None
+    if isinstance(value, datetime):
+        return value.isoformat()
+    text = value if isinstance(value, str) else json.dumps(value, default=str) if isinstance(value, dict | list) else str(value)
+    return None if text.strip() in {"", "NULL", "null"} else text.strip()
+
+
+def _time(name: str, value: str | None) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError as error:
+        raise ValueError(f"{name} {value!r} is not a time like 2026-10-01T00:00:00Z") from error
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _amount(name: str, value: str | None) -> str | None:
+    if value is None:
+        return None
+    try:
+        amount = Decimal(value)
+    except InvalidOperation as error:
+        raise ValueError(f"{name} {value!r} is not a number") from error
+    if not amount.is_finite():
+        raise ValueError(f"{name} {value!r} is not a finite number")
+    return format(amount, "f")

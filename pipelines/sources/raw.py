@@ -1,0 +1,288 @@
+"""The raw tables that the sources land, column by column.
+
+One place says which tables ``raw_<source>`` holds, so that the models compile before a vendor has ever answered (the tables are
+then empty) and so that a column exists even when every value of it was empty. Columns named ``*_json`` hold JSON as text exactly
+as the vendor sent it: a portal's own fields never change the schema. Every table also has dlt's ``_dlt_load_id`` and ``_dlt_id``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import duckdb
+
+Columns = dict[str, str]
+
+_HUBSPOT_RECORD: Final[Columns] = {
+    "id": "text",
+    "object_type_id": "text",  # 0-3, 2-4100, ...: what the portal calls it
+    "properties_json": "text",  # {"dealname": "...", ...}; unset is null
+    "properties_with_history_json": "text",  # {"dealstage": [{value, timestamp, sourceType, ...}], ...} or null
+    "created_at": "timestamp",
+    "updated_at": "timestamp",
+    "archived": "bool",
+    "archived_at": "timestamp",
+}
+
+# source -> table -> column -> dlt data type
+RAW_TABLES: Final[dict[str, dict[str, Columns]]] = {
+    "hubspot": {
+        "deals": _HUBSPOT_RECORD,
+        "companies": _HUBSPOT_RECORD,
+        "contacts": _HUBSPOT_RECORD,
+        "communities": _HUBSPOT_RECORD,
+        "orders": _HUBSPOT_RECORD,
+        "line_items": _HUBSPOT_RECORD,
+        "owners": {
+            "id": "text",
+            "user_id": "text",
+            "email": "text",
+            "first_name": "text",
+            "last_name": "text",
+            "archived": "bool",
+            "teams_json": "text",
+            "created_at": "timestamp",
+            "updated_at": "timestamp",
+        },
+        "pipelines": {"object_type": "text", "id": "text", "label": "text", "display_order": "bigint", "archived": "bool"},
+        "pipeline_stages": {
+            "object_type": "text",
+            "pipeline_id": "text",
+            "id": "text",
+            "label": "text",
+            "display_order": "bigint",
+            "is_closed": "bool",
+            "probability": "double",
+            "archived": "bool",
+        },
+        "properties": {
+            "object_type": "text",  # deals, companies, ... (our word, not the id)
+            "name": "text",
+            "label": "text",
+            "type": "text",
+            "field_type": "text",
+            "is_calculated": "bool",
+            "is_read_only": "bool",
+            "options_json": "text",
+            "archived": "bool",
+        },
+        "associations": {
+            "from_object": "text",  # deals, communities, ... (our word)
+            "from_id": "text",
+            "to_object": "text",
+            "to_id": "text",
+            "category": "text",  # HUBSPOT_DEFINED | USER_DEFINED
+            "type_id": "bigint",
+            "label": "text",  # null for the unlabelled type
+        },
+        "association_labels": {
+            "from_object": "text",
+            "to_object": "text",
+            "category": "text",
+            "type_id": "bigint",
+            "label": "text",
+        },
+    },
+    "airtable": {
+        "tables": {"base_id": "text", "id": "text", "name": "text", "primary_field_id": "text"},
+        "fields": {
+            "base_id": "text",
+            "table_id": "text",
+            "id": "text",
+            "name": "text",
+            "type": "text",
+            "options_json": "text",
+        },
+        "records": {
+            "base_id": "text",
+            "table_id": "text",
+            "id": "text",
+            "created_at": "timestamp",
+            "fields_json": "text",  # {"fld...": value}; empty fields are absent
+        },
+    },
+    "github": {
+        "projects": {
+            "organization": "text",
+            "number": "bigint",
+            "node_id": "text",
+            "title": "text",
+            "state": "text",
+            "html_url": "text",
+        },
+        "project_fields": {
+            "project_number": "bigint",
+            "id": "text",
+            "name": "text",
+            "data_type": "text",
+            "options_json": "text",
+        },
+        "project_items": {
+            "project_number": "bigint",
+            "id": "text",
+            "node_id": "text",
+            "content_type": "text",  # Issue | PullRequest | DraftIssue
+            "content_node_id": "text",
+            "content_url": "text",
+            "title": "text",
+            "fields_json": "text",  # [{"id":..., "name":..., "data_type":..., "value": ...}]
+            "created_at": "timestamp",
+            "updated_at": "timestamp",
+            "archived_at": "timestamp",
+        },
+        "issues": {
+            "repository": "text",  # owner/name
+            "number": "bigint",
+            "node_id": "text",
+            "title": "text",
+            "body": "text",
+            "state": "text",
+            "state_reason": "text",
+            "labels_json": "text",
+            "assignees_json": "text",
+            "html_url": "text",
+            "created_at": "timestamp",
+            "updated_at": "timestamp",
+            "closed_at": "timestamp",
+        },
+    },
+    "aws": {
+        "accounts": {"payer_account_id": "text", "id": "text", "name": "text", "status": "text"},
+        "costs": {
+            "payer_account_id": "text",
+            "usage_on": "date",  # start of the UTC billing day
+            "account_id": "text",
+            "service": "text",
+            "record_type": "text",  # Usage, Credit, Refund, Tax, ...
+            "amount": "text",  # decimal string as sent: UnblendedCost
+            "currency": "text",
+            "is_estimated": "bool",
+        },
+        "cost_forecasts": {
+            "payer_account_id": "text",
+            "account_id": "text",  # null: the whole payer
+            "period_start_on": "date",
+            "period_end_on": "date",  # exclusive, as sent
+            "mean_amount": "text",
+            "low_amount": "text",
+            "high_amount": "text",
+            "currency": "text",
+        },
+        "budgets": {
+            "account_id": "text",  # the account that owns the budget (AccountId of the request)
+            "name": "text",
+            "budget_type": "text",
+            "time_unit": "text",
+            "limit_amount": "text",
+            "currency": "text",
+            "actual_amount": "text",
+            "forecast_amount": "text",
+            "cost_filters_json": "text",
+            "is_auto_adjusting": "bool",
+            "updated_at": "timestamp",
+        },
+        "budget_notifications": {
+            "account_id": "text",
+            "budget_name": "text",
+            "notification_type": "text",  # ACTUAL | FORECASTED
+            "comparison": "text",
+            "threshold": "double",
+            "threshold_type": "text",
+            "state": "text",  # OK | ALARM
+        },
+    },
+    "files": {
+        "focus_costs": {
+            "file_name": "text",
+            "file_sha256": "text",
+            "line_number": "bigint",
+            "billing_account_id": "text",
+            "billing_period_start": "timestamp",
+            "billing_period_end": "timestamp",
+            "charge_period_start": "timestamp",
+            "charge_period_end": "timestamp",
+            "charge_category": "text",
+            "charge_class": "text",
+            "charge_description": "text",
+            "provider_name": "text",
+            "publisher_name": "text",
+            "invoice_issuer_name": "text",
+            "sub_account_id": "text",
+            "sub_account_name": "text",
+            "service_category": "text",
+            "service_name": "text",
+            "resource_id": "text",
+            "region_id": "text",
+            "billing_currency": "text",
+            "billed_cost": "text",  # decimal string, unrounded
+            "effective_cost": "text",
+            "list_cost": "text",
+            "tags_json": "text",
+            "row_json": "text",  # every column of the row as it was in the file
+        },
+    },
+}
+
+# What the run itself writes; see docs/architecture.md ("The run").
+OPS_TABLES: Final[dict[str, Columns]] = {
+    "run": {
+        "run_id": "text",
+        "as_of_on": "date",
+        "started_at": "timestamp",
+        "is_sandbox": "bool",  # any source was read from the sandbox
+        "rules_profile": "text",
+        "version": "text",
+    },
+    "source_status": {  # one row per source: the state of its data in this snapshot
+        "source": "text",
+        "status": "text",  # complete | stale | never
+        "is_sandbox": "bool",
+        "last_attempt_at": "timestamp",
+        "last_complete_at": "timestamp",
+        "error": "text",  # one sentence; null when complete
+        "row_count": "bigint",
+        "request_count": "bigint",
+        "retry_count": "bigint",
+        "quarantined_count": "bigint",
+        "load_seconds": "double",
+        "load_id": "text",
+    },
+    "source_tables": {"source": "text", "table_name": "text", "row_count": "bigint", "page_count": "bigint"},
+    "quarantine": {
+        "source": "text",
+        "table_name": "text",
+        "record_ref": "text",  # id, or file and line
+        "reason": "text",
+        "payload": "text",
+        "quarantined_at": "timestamp",
+        "load_id": "text",
+    },
+}
+
+_DUCKDB_TYPES: Final = {
+    "text": "VARCHAR",
+    "bigint": "BIGINT",
+    "double": "DOUBLE",
+    "bool": "BOOLEAN",
+    "timestamp": "TIMESTAMPTZ",
+    "date": "DATE",
+}
+
+
+def _columns_sql(columns: Columns) -> str:
+    return ", ".join(f'"{name}" {_DUCKDB_TYPES[kind]}' for name, kind in columns.items())
+
+
+def create_missing_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create, empty, every raw and ops table that the database does not have yet."""
+    for source, tables in RAW_TABLES.items():
+        connection.execute(f"create schema if not exists raw_{source}")
+        for table, columns in tables.items():
+            connection.execute(
+                f'create table if not exists raw_{source}."{table}" ({_columns_sql(columns)}, '
+                "_dlt_load_id VARCHAR, _dlt_id VARCHAR)"
+            )
+    connection.execute("create schema if not exists ops")
+    for table, columns in OPS_TABLES.items():
+        connection.execute(f'create table if not exists ops."{table}" ({_columns_sql(columns)})')

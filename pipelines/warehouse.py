@@ -1,0 +1,284 @@
+"""Snapshots of the warehouse: built in private, published by moving one pointer, read by anyone.
+
+    HANDOFF_HOME/warehouse/
+        .lock                     held (flock) by the one process that builds
+        building/wh.duckdb        the private copy; the path never changes, dbt's partial parse and its views need that
+        versions/<run id>/        wh.duckdb and manifest.json; never changed once it is here
+        CURRENT -> versions/...   the pointer that readers follow
+
+A reader sees a whole snapshot or the one before, whatever happens to the run that builds the next.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import socket
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final
+
+import duckdb
+
+from pipelines.errors import HandoffError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import pandas as pd
+
+FILE_NAME: Final = "wh.duckdb"
+# A reader that resolved the pointer just before the oldest version went finds the next one; five versions give it time.
+VERSIONS_KEPT: Final = 5
+
+
+class Locked(HandoffError):
+    """Another process of this HANDOFF_HOME is syncing, importing or applying."""
+
+    exit_code = 75
+
+
+class NoSnapshot(HandoffError):
+    """Nothing has been published yet, or the pointer leads nowhere."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The paths below one HANDOFF_HOME."""
+
+    home: Path
+
+    @property
+    def root(self) -> Path:
+        """The folder of the warehouse."""
+        return self.home / "warehouse"
+
+    @property
+    def building_file(self) -> Path:
+        """The private copy; its path is constant."""
+        return self.root / "building" / FILE_NAME
+
+    @property
+    def versions(self) -> Path:
+        """The folder of published snapshots."""
+        return self.root / "versions"
+
+    @property
+    def current(self) -> Path:
+        """The pointer."""
+        return self.root / "CURRENT"
+
+    @property
+    def lock_file(self) -> Path:
+        """The file whose lock a building process holds."""
+        return self.root / ".lock"
+
+
+def make_private_folder(folder: Path) -> Path:
+    """Create ``folder`` and its parents so that only this user can look inside."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def _lock_holder(text: str) -> str:
+    try:
+        holder = json.loads(text)
+        return f"process {holder['pid']} on {holder['host']}, which began `{holder['what']}` at {holder['started_at']}"
+    except (ValueError, KeyError, TypeError):
+        return "another process"
+
+
+@contextmanager
+def run_lock(home: Path, *, what: str, started_at: datetime) -> Iterator[None]:
+    """Hold the one lock of this home. Raises Locked, naming the holder, when somebody else has it.
+
+    The kernel releases the lock when its holder dies, however it dies: there are no stale locks to clean up.
+    """
+    layout = Layout(home)
+    make_private_folder(layout.root)
+    descriptor = os.open(layout.lock_file, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        with os.fdopen(descriptor, "r+", encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise Locked(
+                    f"{home} is in use by {_lock_holder(file.read())}. Wait for it to end and run this command again; "
+                    "nothing was changed."
+                ) from error
+            _write_lock_note(file, what, started_at)
+            yield
+    finally:
+        pass
+
+
+def _write_lock_note(file: IO[str], what: str, started_at: datetime) -> None:
+    file.seek(0)
+    file.truncate()
+    note = {"pid": os.getpid(), "host": socket.gethostname(), "what": what, "started_at": f"{started_at:%Y-%m-%d %H:%M:%S} UTC"}
+    file.write(json.dumps(note))
+    file.flush()
+
+
+def current_version(home: Path) -> Path | None:
+    """Return the folder of the published snapshot, or None when nothing was ever published."""
+    pointer = Layout(home).current
+    if not pointer.is_symlink():
+        return None
+    return Path(os.path.realpath(pointer))
+
+
+def current_run_id(home: Path) -> str | None:
+    """Return the id of the run that published the present snapshot."""
+    version = current_version(home)
+    return version.name if version else None
+
+
+def begin_private_copy(home: Path) -> Path:
+    """Copy the current snapshot to the constant private path and return that path. The caller holds the lock."""
+    layout = Layout(home)
+    building = layout.building_file
+    if building.parent.exists():
+        shutil.rmtree(building.parent)
+    make_private_folder(building.parent)
+    version = current_version(home)
+    if version is not None:
+        source = version / FILE_NAME
+        if source.with_name(f"{FILE_NAME}.wal").exists():
+            raise HandoffError(
+                f"The snapshot {version} has an unfinished write-ahead log, so somebody wrote into it. "
+                "Run `handoff doctor`; it says which earlier snapshot is sound."
+            )
+        shutil.copyfile(source, building)
+    return building
+
+
+def write_bytes_durably(path: Path, content: bytes) -> None:
+    """Write a small file so that a crash leaves the old one or the new one, on disk, readable by this user only."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    _fsync_folder(path.parent)
+
+
+def _fsync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file as hexadecimal text."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def publish(home: Path, run_id: str, manifest: dict[str, Any]) -> Path:
+    """Move the finished private copy to ``versions/<run_id>`` and turn the pointer to it. The caller holds the lock."""
+    layout = Layout(home)
+    building = layout.building_file
+    if building.with_name(f"{FILE_NAME}.wal").exists():
+        raise HandoffError(
+            f"{building} still has a write-ahead log: a connection was left open. Nothing was published; please report this."
+        )
+    building.chmod(0o600)
+    with building.open("rb") as file:
+        os.fsync(file.fileno())
+    content = {**manifest, "run_id": run_id, "sha256": sha256_of(building), "bytes": building.stat().st_size}
+    write_bytes_durably(building.parent / "manifest.json", json.dumps(content, indent=2, default=str).encode())
+    make_private_folder(layout.versions)
+    version = layout.versions / run_id
+    building.parent.rename(version)
+    _fsync_folder(layout.versions)
+    _point_to(layout, version)
+    _remove_old_versions(layout)
+    return version
+
+
+def _point_to(layout: Layout, version: Path) -> None:
+    temporary = layout.root / f".CURRENT.{os.getpid()}"
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(version.relative_to(layout.root), target_is_directory=True)
+    temporary.replace(layout.current)
+    _fsync_folder(layout.root)
+
+
+def _remove_old_versions(layout: Layout) -> None:
+    current = current_version(layout.home)
+    others = sorted((path for path in layout.versions.iterdir() if path != current), key=lambda path: path.name, reverse=True)
+    for path in others[VERSIONS_KEPT - 1 :]:
+        shutil.rmtree(path)
+
+
+class Snapshot:
+    """One published snapshot, opened for reading only."""
+
+    def __init__(self, version: Path) -> None:
+        """Open ``version`` (a folder of ``versions/``). One instance per version: DuckDB caches files by path."""
+        self.version = version
+        self.run_id = version.name
+        self._connection = duckdb.connect(
+            str(version / FILE_NAME),
+            read_only=True,
+            config={"python_enable_replacements": "false"},
+        )
+        # the zone needs an extension of its own loaded, so it comes before the doors are closed
+        for statement in ("set global TimeZone = 'UTC'", "set enable_external_access = false", "set lock_configuration = true"):
+            self._connection.execute(statement)
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """What the run wrote down about itself when it published."""
+        return json.loads((self.version / "manifest.json").read_text(encoding="utf-8"))
+
+    @property
+    def published_at(self) -> datetime:
+        """When the snapshot was published (UTC)."""
+        return datetime.fromisoformat(self.manifest["published_at"])
+
+    def query(self, sql: str, parameters: Sequence[object] = ()) -> pd.DataFrame:
+        """Return the rows of a SELECT as a data frame."""
+        return self._connection.cursor().execute(sql, list(parameters)).df()
+
+    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
+        """Return the rows of a SELECT as dictionaries (no pandas)."""
+        cursor = self._connection.cursor().execute(sql, list(parameters))
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+
+def open_current(home: Path) -> Snapshot:
+    """Open the published snapshot. Raises NoSnapshot, saying what to run first."""
+    for attempt in (1, 2):  # the version may be removed between reading the pointer and opening the file
+        version = current_version(home)
+        if version is None:
+            raise NoSnapshot(
+                f"There is no snapshot in {home} yet. Run `handoff sync`, or `make demo` to try the invented organisation."
+            )
+        try:
+            return Snapshot(version)
+        except duckdb.IOException as error:
+            if attempt == 2 or (version / FILE_NAME).exists():
+                raise NoSnapshot(
+                    f"The snapshot {version} cannot be opened ({str(error).splitlines()[0]}). "
+                    "Run `handoff doctor` to see which earlier snapshot is sound, or `handoff sync` to build a new one."
+                ) from error
+            time.sleep(0.05)
+    raise AssertionError
