@@ -68,9 +68,10 @@ class ShrinkGuard:
     def seen_before(self, shrunk: list[ShrunkTable]) -> bool:
         """Return whether the last run was held for exactly these counts."""
         try:
-            return json.loads(self._memory.read_text(encoding="utf-8")) == self._as_json(shrunk)
+            remembered: object = json.loads(self._memory.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return False
+        return remembered == self._as_json(shrunk)
 
     def remember(self, shrunk: list[ShrunkTable]) -> None:
         """Keep the counts for which a run is being held."""

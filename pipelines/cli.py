@@ -12,10 +12,10 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-
 from pipelines.errors import ConfigurationError, HandoffError
 from pipelines.progress import ConsoleProgress
 from pipelines.reports import (
+    REPORTS,
     ReportFormat,
     as_csv,
     as_json,
@@ -77,10 +77,10 @@ def sync(
     fresh_sandbox: Annotated[bool, typer.Option("--fresh-sandbox", help="Forget what was written into the sandbox.")] = False,
 ) -> None:
     """Read every source, build the reports and publish a snapshot."""
-    from pipelines.sandbox.attachment import state_file  # noqa: PLC0415 - commands import what they need: quick answers
-    from pipelines.summary import print_summary  # noqa: PLC0415
-    from pipelines.sync import as_of_date  # noqa: PLC0415
-    from pipelines.sync import sync as run_sync  # noqa: PLC0415
+    from pipelines.sandbox.attachment import state_file
+    from pipelines.summary import print_summary
+    from pipelines.sync import as_of_date
+    from pipelines.sync import sync as run_sync
 
     settings, rules = _load()
     if fresh_sandbox:
@@ -101,13 +101,13 @@ def sync(
 
 @app.command()
 def report(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="findings, handoff-gaps, missing-intake, renewals-due, budget-overruns.")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help=f"{', '.join(REPORTS)}.")],
     output_format: Annotated[ReportFormat, typer.Option("--format", help="How it is printed.")] = ReportFormat.table,
     owner: Annotated[str | None, typer.Option(help="Only the findings of this person.")] = None,
 ) -> None:
     """Print a report from the published snapshot."""
-    from pipelines.summary import snapshot_heading  # noqa: PLC0415
-    from pipelines.warehouse import open_current  # noqa: PLC0415
+    from pipelines.summary import snapshot_heading
+    from pipelines.warehouse import open_current
 
     settings, _ = _load()
     try:
@@ -143,9 +143,9 @@ def import_costs(
     as_of: AsOf = None,
 ) -> None:
     """Load cloud costs from a FOCUS file; its rows join the cost models."""
-    from pipelines.sources.files import open_focus_file  # noqa: PLC0415
-    from pipelines.sync import as_of_date  # noqa: PLC0415
-    from pipelines.sync import sync as run_sync  # noqa: PLC0415
+    from pipelines.sources.files import open_focus_file
+    from pipelines.sync import as_of_date
+    from pipelines.sync import sync as run_sync
 
     settings, rules = _load()
     progress = ConsoleProgress(err)
@@ -172,8 +172,8 @@ def import_costs(
 @app.command()
 def status() -> None:
     """Say what the published snapshot holds, how fresh each source is, and the summary."""
-    from pipelines.summary import print_status  # noqa: PLC0415
-    from pipelines.warehouse import open_current  # noqa: PLC0415
+    from pipelines.summary import print_status
+    from pipelines.warehouse import open_current
 
     settings, rules = _load()
     try:
@@ -185,7 +185,7 @@ def status() -> None:
 @app.command()
 def doctor() -> None:
     """Check settings, rules, access and snapshots; each line with the next step. Exit 2 when something must be done."""
-    from pipelines.doctor import examine  # noqa: PLC0415
+    from pipelines.doctor import examine
 
     try:
         settings = load_settings()
@@ -205,9 +205,9 @@ def sandbox(
     keep: Annotated[bool, typer.Option(help="Remember what is written, in HANDOFF_HOME/sandbox.")] = True,
 ) -> None:
     """Serve the vendors' sandbox on 127.0.0.1 and print its addresses and tokens as environment lines."""
-    from pipelines.sandbox.attachment import state_file  # noqa: PLC0415
-    from pipelines.sandbox.server import environment_lines, serve  # noqa: PLC0415
-    from pipelines.sandbox.story import build_state  # noqa: PLC0415
+    from pipelines.sandbox.attachment import state_file
+    from pipelines.sandbox.server import environment_lines, serve
+    from pipelines.sandbox.story import build_state
 
     settings, _ = _load()
     chosen = port or settings.sandbox_port
@@ -225,7 +225,7 @@ def sandbox(
 @app.command()
 def dashboard(port: Annotated[int | None, typer.Option(help="Port on 127.0.0.1; default DASHBOARD_PORT.")] = None) -> None:
     """Serve the dashboard on 127.0.0.1 and print its address."""
-    from dashboards.launch import command  # noqa: PLC0415
+    from dashboards.launch import command
 
     settings, _ = _load()
     chosen = port or settings.dashboard_port
@@ -243,7 +243,7 @@ def plan(
     limit: Annotated[int | None, typer.Option("--max", help="At most this many changes.")] = None,
 ) -> None:
     """List the changes that would fix findings. Exit 0: nothing to do, 2: changes are planned, 1: error."""
-    from pipelines.fixes import plan_fixes  # noqa: PLC0415
+    from pipelines.fixes import plan_fixes
 
     settings, rules = _load()
     raise typer.Exit(plan_fixes(out, err, settings, rules, rule_ids=rule, limit=limit))
@@ -254,7 +254,7 @@ def apply_command(
     plan_name: Annotated[str, typer.Argument(metavar="PLAN", help="The plan's id or file, as `handoff plan` printed it.")],
 ) -> None:
     """Write an approved plan to the vendors. Exit 0: all applied, 3: some conflicted or failed, 1: refused."""
-    from pipelines.fixes import apply_fixes  # noqa: PLC0415
+    from pipelines.fixes import apply_fixes
 
     settings, rules = _load()
     raise typer.Exit(apply_fixes(out, err, settings, rules, plan_name))
@@ -263,3 +263,6 @@ def apply_command(
 def main() -> None:
     """Run the command line."""
     app()
+
+if __name__ == "__main__":
+    main()

@@ -15,6 +15,7 @@ from pipelines.settings import VENDORS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from pipelines.settings import Settings
 
@@ -85,7 +86,7 @@ def _snapshots(settings: Settings) -> Iterator[Examined]:
         yield _snapshot(version, is_current=version == current)
 
 
-def _snapshot(version: warehouse.Path, *, is_current: bool) -> Examined:
+def _snapshot(version: Path, *, is_current: bool) -> Examined:
     name = f"Snapshot {version.name}{' (current)' if is_current else ''}"
     try:
         expected = json.loads((version / "manifest.json").read_text(encoding="utf-8"))["sha256"]
@@ -98,8 +99,13 @@ def _snapshot(version: warehouse.Path, *, is_current: bool) -> Examined:
 
 
 def _ledger(settings: Settings) -> Iterator[Examined]:
-    problem = Ledger.open(settings.handoff_home).verify() if Ledger.exists(settings.handoff_home) else None
-    if problem is None:
-        yield Examined(True, "Ledger: the chain of rows is unbroken.")
+    ledger = Ledger.existing(settings.handoff_home)
+    if ledger is None:
+        yield Examined(True, "Ledger: nothing has been recorded yet.")
+        return
+    with ledger:
+        verified = ledger.verify()
+    if verified.is_sound:
+        yield Examined(True, f"Ledger: {verified.row_count} rows, the chain is unbroken.")
     else:
-        yield Examined(False, f"Ledger: {problem} Restore ledger.sqlite from a backup and find out who changed it.")
+        yield Examined(False, f"{verified.problem} Restore ledger.sqlite from a backup and find out who changed it.")

@@ -36,6 +36,16 @@ class Forbidden(ConfigurationError):
     """The token lacks a scope (403)."""
 
 
+class Refused(VendorError):
+    """The vendor understood the request and declines it (400, 409, 422, ...). ``status`` and ``answer`` say how, for callers that can help it."""
+
+    def __init__(self, sentence: str, *, status: int, answer: object = None) -> None:
+        """Keep the sentence with the status and the vendor's JSON, if it sent any."""
+        super().__init__(sentence)
+        self.status = status
+        self.answer = answer
+
+
 class NotFound(VendorError):
     """The vendor knows no such record or route (404)."""
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from rich.console import Console
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from rich.console import Console
 
 
 class Progress(Protocol):

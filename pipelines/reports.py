@@ -150,7 +150,9 @@ def as_markdown(rows: list[Row]) -> str:
     """Return a Markdown table of the columns that people read."""
     lines = ["| " + " | ".join(title for _, title in _SHOWN_COLUMNS) + " |", "|" + " --- |" * len(_SHOWN_COLUMNS)]
     for row in rows:
-        cells = [f"[{_md(row['finding_id'])}]({row['record_url']})" if name == "finding_id" and row.get("record_url") else _md(_shown(row, name)) for name, _ in _SHOWN_COLUMNS]
+        cells = [_md(_shown(row, name)) for name, _ in _SHOWN_COLUMNS]
+        if row.get("record_url"):
+            cells[1] = f"[{cells[1]}]({row['record_url']})"
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 

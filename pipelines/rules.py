@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from pipelines.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 Row = dict[str, str]
@@ -143,7 +144,7 @@ def _read_table(path: Path) -> list[Row]:
         raise ConfigurationError(f"{path} is not a readable CSV file ({error}). Save it as UTF-8 CSV with commas.") from error
 
 
-def _checked_row(path: Path, line: int, header: list[str] | tuple[str, ...], row: Row) -> Row:
+def _checked_row(path: Path, line: int, header: Sequence[str], row: Row) -> Row:
     def fail(column: str, problem: str, repair: str) -> ConfigurationError:
         return ConfigurationError(f"{path}, line {line}, column {column}: {problem}. {repair}")
 

@@ -50,9 +50,12 @@ class Settings(BaseSettings):
     github_project_numbers: str = Field(default="", description="Project numbers, separated by commas.")
     aws_access_key_id: SecretStr | None = Field(default=None, description="Only to see whether AWS is configured.")
     aws_secret_access_key: SecretStr | None = Field(default=None, description="Read by boto3's default chain.")
+    aws_session_token: SecretStr | None = Field(default=None, description="Goes with keys that expire.")
     aws_profile: str | None = Field(default=None, description="A profile of the AWS default chain.")
     aws_endpoint_url_cost_explorer: str | None = Field(default=None, description="Cost Explorer elsewhere (tests).")
     aws_endpoint_url_budgets: str | None = Field(default=None, description="AWS Budgets elsewhere (tests).")
+    aws_endpoint_url_organizations: str | None = Field(default=None, description="AWS Organizations elsewhere (tests).")
+    aws_endpoint_url_sts: str | None = Field(default=None, description="AWS STS elsewhere (tests).")
     aws_budget_account_ids: str = Field(default="", description="Accounts whose budgets are read; empty: the payer's.")
 
     email_hash_key: SecretStr | None = Field(

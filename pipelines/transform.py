@@ -70,7 +70,7 @@ def build(
         with contextlib.redirect_stdout(io.StringIO()):
             outcome = dbtRunner(callbacks=[watch]).invoke(arguments)
     finally:
-        DuckDBConnectionManager.close_all_connections()
+        DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
     if outcome.exception is not None:
         raise ConfigurationError(
             f"The models could not be built: {_one_line(str(outcome.exception))} "
@@ -107,7 +107,8 @@ def _read(results: Any) -> BuildResult:
 
 def _sentence(node: Any) -> str:
     """Return what a check claims: its name reads as a sentence (``assert_<sentence>``)."""
-    return node.name.removeprefix("assert_").replace("_", " ").strip()
+    name: str = node.name
+    return name.removeprefix("assert_").replace("_", " ").strip()
 
 
 def _one_line(text: str) -> str:

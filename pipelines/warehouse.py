@@ -242,7 +242,8 @@ class Snapshot:
     @cached_property
     def manifest(self) -> dict[str, Any]:
         """What the run wrote down about itself when it published."""
-        return json.loads((self.version / "manifest.json").read_text(encoding="utf-8"))
+        content: dict[str, Any] = json.loads((self.version / "manifest.json").read_text(encoding="utf-8"))
+        return content
 
     @property
     def published_at(self) -> datetime:

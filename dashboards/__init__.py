@@ -1,0 +1,1 @@
+"""SEEN: Streamlit over the published snapshot, read-only."""

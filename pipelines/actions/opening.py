@@ -1,0 +1,135 @@
+"""Opens the vendors that a plan touches, each at its first use, and closes them again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from pipelines.actions.airtable import AirtableTarget
+from pipelines.actions.github import HEADERS, GithubTarget
+from pipelines.actions.hubspot import HubspotTarget
+from pipelines.actions.target import WHERE_TO_GET, Connection, Target, Tokens, tokens_for
+from pipelines.dialects import AirtableDialect, Dialect, GithubDialect, HubspotDialect
+from pipelines.errors import ConfigurationError
+from pipelines.settings import VENDORS
+from pipelines.sources.registry import SANDBOX_AIRTABLE_BASE_ID, SANDBOX_GITHUB_ORGANIZATION
+
+if TYPE_CHECKING:
+    from pipelines.dialects import Rate
+    from pipelines.rules import Rules
+    from pipelines.settings import Settings, Vendor
+
+# Requests in seconds, for reading and for writing; together below what the vendors publish. GitHub makes 80 records a minute.
+_RATES: Final[dict[str, tuple[Rate, Rate]]] = {
+    "hubspot": ((65, 10.0), (30, 10.0)),
+    "airtable": ((3, 1.1), (2, 1.1)),
+    "github": ((10, 1.0), (70, 60.0)),
+}
+
+
+class _HubspotWrites(HubspotDialect):
+    credential = "HUBSPOT_WRITE_TOKEN"
+    credential_help = f"Make a key {WHERE_TO_GET['hubspot']}, and set it as HUBSPOT_WRITE_TOKEN."
+    scope_help = "Add the scope to that service key in HubSpot (Development > Keys > Service keys)."
+
+
+class _AirtableWrites(AirtableDialect):
+    credential = "AIRTABLE_WRITE_TOKEN"
+    credential_help = f"Make a token {WHERE_TO_GET['airtable']}, and set it as AIRTABLE_WRITE_TOKEN."
+    scope_help = "Give that token data.records:write, data.records:read and schema.bases:read on the base."
+
+
+class _GithubWrites(GithubDialect):
+    credential = "GITHUB_WRITE_TOKEN"
+    credential_help = f"Make a token {WHERE_TO_GET['github']}, and set it as GITHUB_WRITE_TOKEN."
+    scope_help = "Give that token Issues: write on the repository and organization Projects: write."
+
+
+_WRITE_DIALECTS: Final[dict[str, type[Dialect]]] = {
+    "hubspot": _HubspotWrites,
+    "airtable": _AirtableWrites,
+    "github": _GithubWrites,
+}
+
+
+class Targets(Protocol):
+    """The vendors by name."""
+
+    def target(self, system: str) -> Target:
+        """Return one vendor. Raises ConfigurationError when it cannot be opened."""
+
+
+class OpenTargets:
+    """The vendors of these settings."""
+
+    def __init__(self, settings: Settings, rules: Rules, sandbox_url: str | None, *, may_write: bool) -> None:
+        """Open nothing yet. ``may_write`` is True in ``apply`` only; ``sandbox_url`` is where vendors without a token are."""
+        self._settings = settings
+        self._rules = rules
+        self._sandbox_url = sandbox_url
+        self._may_write = may_write
+        self._targets: dict[str, Target] = {}
+        self._transports: list[Any] = []
+
+    def target(self, system: str) -> Target:
+        """Return one vendor, opening it at the first call. Raises ConfigurationError."""
+        if system not in self._targets:
+            self._targets[system] = self._open(system)
+        return self._targets[system]
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        for transport in self._transports:
+            transport.close()
+
+    def _open(self, system: str) -> Target:
+        vendor = next((known for known in VENDORS if known == system and known in _RATES), None)
+        if vendor is None:
+            raise ConfigurationError(
+                f"handoff cannot write to {system!r}. Correct the model in actions.act_changes that proposes it."
+            )
+        settings, is_sandbox = self._settings, self._settings.is_sandbox(vendor)
+        tokens = tokens_for(vendor, settings, may_write=self._may_write)
+        match vendor:
+            case "hubspot":
+                return HubspotTarget(self._connect(vendor, settings.hubspot_base_url, tokens), self._rules, is_sandbox=is_sandbox)
+            case "airtable":
+                connection = self._connect(vendor, settings.airtable_base_url, tokens)
+                return AirtableTarget(connection, self._rules, self._base_id(), is_sandbox=is_sandbox)
+            case _:
+                connection = self._connect(vendor, settings.github_base_url, tokens, HEADERS)
+                return GithubTarget(connection, self._rules, self._organisation(), is_sandbox=is_sandbox)
+
+    def _connect(self, vendor: Vendor, base_url: str, tokens: Tokens, headers: dict[str, str] | None = None) -> Connection:
+        from pipelines.transport import Transport  # noqa: PLC0415 - the network is opened only when a vendor is needed
+
+        if self._settings.is_sandbox(vendor):
+            base_url = f"{self._sandbox_url or self._settings.sandbox_url}/{vendor}"
+        base_url = base_url.rstrip("/")
+        reading, writing = _RATES[vendor]
+        reader = Transport(vendor, base_url=base_url, rate=reading)
+        writer = Transport(vendor, base_url=base_url, rate=writing, dialect=_WRITE_DIALECTS[vendor]())
+        self._transports += [reader, writer]
+        return Connection(vendor, base_url, tokens, reader, writer, headers or {})
+
+    def _base_id(self) -> str:
+        """Return the configured base; the sandbox's is fixed."""
+        if not self._settings.is_sandbox("airtable"):
+            base_id = (self._settings.airtable_base_id or "").strip()
+            if not base_id:
+                raise ConfigurationError(
+                    "AIRTABLE_BASE_ID is not set, so it is not known which base holds the engagements. It is the part of the base's "
+                    "address that begins with app; set it in the environment or in .env."
+                )
+            return base_id
+        return SANDBOX_AIRTABLE_BASE_ID
+
+    def _organisation(self) -> str:
+        """Return the configured organisation; the sandbox's is fixed."""
+        if self._settings.is_sandbox("github"):
+            return SANDBOX_GITHUB_ORGANIZATION
+        organisation = (self._settings.github_org or "").strip()
+        if not organisation:
+            raise ConfigurationError(
+                "GITHUB_ORG is not set, so it is not known which organisation owns the projects. Set it in the environment or in .env."
+            )
+        return organisation

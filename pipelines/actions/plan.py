@@ -1,0 +1,266 @@
+"""Makes plans. Nothing is written to a vendor here.
+
+A plan is the exact list of changes that ``actions.act_changes`` proposes and that the vendors' live values still call for, with the
+freshness of the sources it rests on and what the guards say. It is sealed with the key of this home, expires, and is used once.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+from pipelines.actions import guards
+from pipelines.actions.opening import OpenTargets, Targets
+from pipelines.actions.records import (
+    Change,
+    HeldBack,
+    Plan,
+    Policy,
+    SourceState,
+    change_from_row,
+    in_order,
+    is_blank,
+    same,
+)
+from pipelines.actions.store import PlanState, PlanUnusable, StoredPlan, find_plan, list_plans, load_plan, save_plan
+from pipelines.actions.target import words_about
+from pipelines.errors import ConfigurationError, HandoffError, VendorError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from pipelines.actions.target import Reading
+    from pipelines.rules import Rules
+    from pipelines.settings import Settings
+
+__all__ = [
+    "PlanState",
+    "PlanUnusable",
+    "StoredPlan",
+    "find_plan",
+    "list_plans",
+    "load_plan",
+    "make_plan",
+    "save_plan",
+]
+
+_CHANGES_SQL: Final = "select * from actions.act_changes order by change_id"
+_SOURCES_SQL: Final = "select source, status, last_complete_at, is_sandbox from ops.source_status"
+_RUN_SQL: Final = "select run_id, as_of_on from ops.run"
+_TABLES_SQL: Final = "select source, table_name, row_count from ops.source_tables"
+_AIRTABLE_SQL: Final = "select table_id, count(*) as row_count from raw_airtable.records group by table_id"
+
+
+@dataclass
+class _Making:
+    """What the steps of making one plan share."""
+
+    targets: Targets
+    placeholders: frozenset[str]
+    limits: guards.Limits
+    sources: dict[str, SourceState]
+    blocked: dict[str, str]
+    kept: list[Change] = field(default_factory=list)
+    held: dict[str, HeldBack] = field(default_factory=dict)
+    urls: dict[str, str] = field(default_factory=dict)
+    equal: int = 0
+    silent: dict[str, str] = field(default_factory=dict)  # vendors that do not answer, with their sentence
+
+    def hold(self, change: Change, why: str) -> None:
+        self.held[change.change_id] = HeldBack(change, why)
+
+
+def make_plan(
+    snapshot_query: Callable[[str], list[dict[str, Any]]],
+    settings: Settings,
+    rules: Rules,
+    *,
+    now: datetime,
+    rule_ids: Sequence[str] | None = None,
+    limit: int | None = None,
+    sandbox_url: str | None = None,
+    targets: Targets | None = None,
+) -> Plan:
+    """Return the plan that the snapshot and the vendors' live values call for; it is neither sealed nor stored yet.
+
+    ``before`` of each change is the live value. Changes that the vendor holds already are dropped; those that may not be made are
+    held back with the reason. Raises HandoffError when the snapshot has no changes to read or a vendor must be configured.
+    """
+    changes, blocked = _proposed(snapshot_query, rule_ids)
+    opened = OpenTargets(settings, rules, sandbox_url, may_write=False) if targets is None else None
+    try:
+        making = _Making(
+            targets=targets or opened,  # type: ignore[arg-type]
+            placeholders=frozenset(row["placeholder"].casefold() for row in rules.table("rule_placeholders")),
+            limits=guards.Limits.of(rules),
+            sources=_sources(snapshot_query, rules, now),
+            blocked=blocked,
+        )
+        run = _run(snapshot_query)
+        proposed = in_order(changes)
+        for position, change in enumerate(proposed):
+            if limit is not None and len(making.kept) >= limit:
+                left = len(proposed) - position
+                break
+            _consider(change, making)
+        else:
+            left = 0
+        places = [making.targets.target(system).place for system in sorted({change.system for change in making.kept})]
+    finally:
+        if opened is not None:
+            opened.close()
+    return Plan(
+        plan_id=f"plan-{now:%Y%m%dT%H%M%S}Z-{secrets.token_hex(2)}",
+        created_at=now,
+        expires_at=now + guards.plan_validity(making.limits),
+        run_id=str(run["run_id"]),
+        as_of_on=None if run["as_of_on"] is None else str(run["as_of_on"]),
+        rules_profile=rules.profile,
+        sources=sorted(making.sources.values(), key=lambda source: source.source),
+        places=places,
+        guards=guards.evaluate(
+            making.kept, limits=making.limits, sources=making.sources, record_counts=_record_counts(snapshot_query, rules)
+        ),
+        changes=making.kept,
+        held_back=list(making.held.values()),
+        equal_already=making.equal,
+        left_for_later=left,
+    )
+
+
+def _proposed(
+    snapshot_query: Callable[[str], list[dict[str, Any]]], rule_ids: Sequence[str] | None
+) -> tuple[list[Change], dict[str, str]]:
+    """Return the changes of the wanted rules, and why the models hold some of them back, by change id."""
+    wanted = None if rule_ids is None else {rule_id.casefold() for rule_id in rule_ids}
+    changes: list[Change] = []
+    blocked: dict[str, str] = {}
+    for row in snapshot_query(_CHANGES_SQL):
+        change = change_from_row(row)
+        if wanted is not None and change.rule_id.casefold() not in wanted:
+            continue
+        changes.append(change)
+        if row.get("is_blocked"):
+            blocked[change.change_id] = str(row.get("blocked_reason") or "its rule could not be evaluated")
+    return changes, blocked
+
+
+def _consider(change: Change, making: _Making) -> None:
+    """Keep, drop or hold back one change."""
+    objection = (
+        making.blocked.get(change.change_id)
+        or _parent_objection(change, making)
+        or _content_objection(change)
+        or guards.field_objection(change, making.limits)
+        or guards.source_objection(change, making.sources)
+        or making.silent.get(change.system)
+    )
+    if objection is not None:
+        making.hold(change, objection)
+        return
+    resolved = change.with_created(making.urls)
+    try:
+        target = making.targets.target(change.system)
+        objection = target.objection(resolved)
+        if objection is not None:
+            making.hold(resolved, objection)
+            return
+        reading = target.read(resolved)
+        is_there = target.next_write(resolved, reading) is None if not reading.obstacle else False
+    except ConfigurationError:
+        raise
+    except VendorError as error:
+        making.silent[change.system] = words_about(error)
+        making.hold(resolved, words_about(error))
+        return
+    _compare(resolved, reading, making, is_there=is_there)
+
+
+def _compare(change: Change, reading: Reading, making: _Making, *, is_there: bool) -> None:
+    if reading.obstacle is not None:
+        making.hold(change, reading.obstacle)
+    elif is_there:
+        making.equal += 1
+        if change.is_creation and reading.url is not None:
+            making.urls[change.change_id] = reading.url
+    elif change.is_creation:
+        making.kept.append(change)
+    elif (objection := _policy_objection(change, reading, making.placeholders)) is not None:
+        making.hold(replace(change, before=reading.value), objection)
+    else:
+        making.kept.append(replace(change, before=None if is_blank(reading.value) else reading.value))
+
+
+def _parent_objection(change: Change, making: _Making) -> str | None:
+    if change.depends_on is None:
+        return None
+    if change.depends_on in making.held:
+        return f"it needs {change.depends_on}, which is held back: {making.held[change.depends_on].why}"
+    known = {kept.change_id for kept in making.kept} | set(making.urls)
+    if change.depends_on not in known and change.created_ids:
+        return f"it needs {change.depends_on}, which is not in this plan"
+    return None
+
+
+def _content_objection(change: Change) -> str | None:
+    """Return why a row of act_changes is no change that can be carried out."""
+    try:
+        values = change.values
+    except (ValueError, TypeError) as error:
+        return f"the model proposes content that cannot be read ({error})"
+    if not values or any(is_blank(value) for value in values.values()):
+        return "the model proposes an empty value, and handoff does not empty fields"
+    return None
+
+
+def _policy_objection(change: Change, reading: Reading, placeholders: frozenset[str]) -> str | None:
+    """Return why the live value keeps this change from being proposed."""
+    live = reading.value
+    by = f" (set {reading.changed_by})" if reading.changed_by else ""
+    if change.policy == Policy.if_equal_before:
+        if same(live, change.before):
+            return None
+        return f"{change.field} now holds {live!r}{by} where the snapshot saw {change.before!r}; sync again"
+    if is_blank(live) or str(live).strip().casefold() in placeholders:
+        return None
+    return f"{change.field} now holds {live!r}{by}, and only an empty field is filled; sync again"
+
+
+def _sources(snapshot_query: Callable[[str], list[dict[str, Any]]], rules: Rules, now: datetime) -> dict[str, SourceState]:
+    ages = {row["source"]: Decimal(row["max_age_hours"] or 0) for row in rules.table("rule_sources")}
+    states = {}
+    for row in snapshot_query(_SOURCES_SQL):
+        name, last = str(row["source"]), row["last_complete_at"]
+        state = SourceState(
+            name,
+            rules.source_names.get(name, name),
+            str(row["status"]),
+            last.isoformat() if last else None,
+            bool(row["is_sandbox"]),
+        )
+        states[name] = guards.age_state(state, ages.get(name), now)
+    return states
+
+
+def _run(snapshot_query: Callable[[str], list[dict[str, Any]]]) -> dict[str, Any]:
+    rows = snapshot_query(_RUN_SQL)
+    if len(rows) != 1:
+        raise HandoffError("The snapshot does not say which run made it. Run `handoff sync`, then plan again.")
+    return rows[0]
+
+
+def _record_counts(snapshot_query: Callable[[str], list[dict[str, Any]]], rules: Rules) -> dict[tuple[str, str], int]:
+    """Return how many records of each object the snapshot holds, by system and object as changes name them."""
+    counts = {(str(row["source"]), str(row["table_name"])): int(row["row_count"] or 0) for row in snapshot_query(_TABLES_SQL)}
+    tables = {
+        fields["table_id"]: kind
+        for (system, kind), fields in rules.fields.items()
+        if system == "airtable" and "table_id" in fields
+    }
+    for row in snapshot_query(_AIRTABLE_SQL):
+        if row["table_id"] in tables:
+            counts["airtable", tables[row["table_id"]]] = int(row["row_count"])
+    return counts

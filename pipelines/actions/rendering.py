@@ -1,0 +1,147 @@
+"""Plans and results in words, for a terminal; the dashboard shows the same columns. Vendor text loses its control characters."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from pipelines.actions.records import Change, GuardStatus, Status
+from pipelines.reports import printable
+
+if TYPE_CHECKING:
+    from pipelines.actions.records import ApplyResult, Plan
+
+_SHOWN_CHARACTERS: Final = 160
+_STATUS_WORDS: Final[dict[Status, str]] = {
+    Status.applied: "applied and read back",
+    Status.already: "already so",
+    Status.conflict: "left alone because somebody changed the target",
+    Status.failed: "failed",
+    Status.did_not_stick: "accepted by the vendor and not kept",
+    Status.unknown: "sent, with an outcome that is not known yet",
+    Status.skipped: "skipped",
+}
+
+
+def value_words(value: str | None) -> str:
+    """Return a value as it is shown: blanks in words, long text cut."""
+    if value is None or not value.strip():
+        return "(empty)"
+    text = printable(value)
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[: _SHOWN_CHARACTERS - 1]}…"
+
+
+def before_words(change: Change) -> str:
+    """Return what the vendor holds before the change."""
+    return "(does not exist)" if change.is_creation else value_words(change.before)
+
+
+def after_words(change: Change) -> str:
+    """Return what the vendor will hold after the change; of a new record, its fields."""
+    if change.is_creation:
+        return "; ".join(f"{name}: {value_words(str(value))}" for name, value in json.loads(change.after).items())
+    if change.created_ids:
+        return f"(the address of what {', '.join(change.created_ids)} creates)"
+    return value_words(change.after)
+
+
+def where_words(change: Change) -> str:
+    """Return the place that a change is about."""
+    if change.is_creation:
+        return f"new {change.system} {change.object}"
+    return f"{change.system} {change.object} {change.record_id}, {change.field}"
+
+
+def plan_lines(plan: Plan) -> list[str]:
+    """Return a plan as plain lines: its head, every change as before -> after, what is held back, and what the guards say."""
+    lines = [*_head_lines(plan), ""]
+    for number, change in enumerate(plan.changes, start=1):
+        lines += [
+            f"{number}. {printable(where_words(change))}  [{printable(change.finding_id)}]",
+            f"   {before_words(change)} -> {after_words(change)}",
+            f"   why: {printable(change.reason)}  risk: {change.risk}",
+        ]
+        if change.record_url:
+            lines.append(f"   {printable(change.record_url)}")
+    return [*lines, *closing_lines(plan)]
+
+
+def plan_table(plan: Plan) -> Table:
+    """Return the changes of a plan as a table."""
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for heading in ("Finding", "Where", "Before", "After", "Why", "Link"):
+        table.add_column(heading, overflow="fold")
+    for change in plan.changes:
+        cells = (
+            change.finding_id,
+            where_words(change),
+            before_words(change),
+            after_words(change),
+            change.reason,
+            change.record_url or "",
+        )
+        table.add_row(*(Text(printable(cell)) for cell in cells))
+    return table
+
+
+def _head_lines(plan: Plan) -> list[str]:
+    count = len(plan.changes)
+    lines = [
+        (
+            f"{plan.plan_id}: {count} change{'s' * (count != 1)}, made {plan.created_at:%Y-%m-%d %H:%M} UTC from snapshot {plan.run_id}, "
+            f"may be applied until {plan.expires_at:%Y-%m-%d %H:%M} UTC."
+        )
+    ]
+    if plan.places:
+        lines.append(f"Goes to: {', '.join(place.words for place in plan.places)}.")
+    for source in plan.sources:
+        since = f" as of {source.last_complete_at[:16].replace('T', ' ')} UTC" if source.last_complete_at else ""
+        lines.append(f"Rests on {source.name}{' (SANDBOX)' if source.is_sandbox else ''}: {source.status}{since}.")
+    return lines
+
+
+def head_lines(plan: Plan) -> list[str]:
+    """Return what a reader must know before the changes: which plan, until when, where it goes and what it rests on."""
+    return _head_lines(plan)
+
+
+def closing_lines(plan: Plan) -> list[str]:
+    """Return what follows the changes: what is held back and why, and every guard that stops the plan."""
+    lines = [f"held back: {printable(held.change.change_id)}: {printable(held.why)}." for held in plan.held_back]
+    if plan.equal_already:
+        lines.append(
+            f"{plan.equal_already} proposed change{'s are' if plan.equal_already != 1 else ' is'} already so at the vendor."
+        )
+    if plan.left_for_later:
+        lines.append(f"{plan.left_for_later} more were not looked at because of --max.")
+    for guard in plan.guards:
+        mark = "ok  " if guard.status is GuardStatus.passed else "STOP"
+        lines.append(f"{mark} {guard.guard}: {printable(guard.sentence)}")
+    return lines
+
+
+def result_lines(result: ApplyResult) -> list[str]:
+    """Return what an apply did as plain lines, the changes that need somebody last."""
+    if result.refused is not None:
+        return [f"Nothing was written: {printable(result.refused)}"]
+    lines = [printable(sentence) for sentence in result.settled]
+    for status in (
+        Status.applied,
+        Status.already,
+        Status.skipped,
+        Status.unknown,
+        Status.did_not_stick,
+        Status.failed,
+        Status.conflict,
+    ):
+        lines += [
+            f"{status.value}: {printable(where_words(row.change))}: {printable(row.sentence)}"
+            for row in result.results
+            if row.status is status
+        ]
+    counted = [f"{count} {_STATUS_WORDS[Status(status)]}" for status, count in result.counts.items() if count]
+    return [*lines, f"{result.plan_id}: {', '.join(counted) or 'no changes'}."]

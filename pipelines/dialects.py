@@ -1,0 +1,262 @@
+"""How each vendor says no: its limits, the shapes of its errors, and what must be in an answer for it to be one.
+
+The transport knows HTTP; what a 429 of Airtable or a 403 of GitHub means stands here. Evidence and addresses of the vendors' pages:
+HubSpot https://developers.hubspot.com/docs/api-reference/error-handling, Airtable
+https://support.airtable.com/docs/managing-api-call-limits-in-airtable, GitHub
+https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api, AWS
+https://docs.aws.amazon.com/cost-management/latest/userguide/ce-api-best-practices.html.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+Kind = Literal["unauthorized", "forbidden", "limit", "exhausted", "unavailable", "refused", "not_found", "answer"]
+# Calls in seconds: never more than the first number in any stretch of the second.
+Rate = tuple[int, float]
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What an answer that is not a success means.
+
+    ``limit``: wait ``wait_seconds`` (None: back off) and ask again. ``exhausted``: a limit that no politeness lifts today.
+    ``answer``: not a refusal after all, hand it to the caller.
+    """
+
+    kind: Kind
+    message: str = ""
+    wait_seconds: float | None = None
+
+
+class Dialect:
+    """A vendor without peculiarities; the others say what they do differently."""
+
+    name: ClassVar[str] = ""
+    credential: ClassVar[str] = "the token"
+    credential_help: ClassVar[str] = "Make a valid token and set it."
+    scope_help: ClassVar[str] = "Give the token the missing scope."
+    rate: ClassVar[Rate] = (10, 1.0)
+    # (pattern of the path, rate): calls that have a limit of their own
+    special_rates: ClassVar[tuple[tuple[str, Rate], ...]] = ()
+
+    def __init__(self, name: str = "") -> None:
+        """Use the class's name, or ``name`` for a vendor that nobody has described."""
+        self.title = self.name or name
+
+    def refusal(self, status: int, headers: Mapping[str, str], body: Any, now: datetime) -> Refusal:  # noqa: ARG002 - for the others
+        """Say what an answer with an error status means. ``body`` is the parsed JSON, or None."""
+        message = self.message(body)
+        match status:
+            case 401:
+                return Refusal("unauthorized", message)
+            case 403:
+                return Refusal("forbidden", message)
+            case 404 | 410:
+                return Refusal("not_found", message)
+            case 429:
+                return Refusal("limit", message)
+            case 500 | 502 | 503 | 504:
+                return Refusal("unavailable", message)
+        return Refusal("refused", message)
+
+    def message(self, body: Any) -> str:
+        """Return the vendor's own words in an error body."""
+        if not isinstance(body, dict):
+            return ""
+        error = body.get("error")
+        candidates = (body.get("message"), body.get("Message"), error.get("message") if isinstance(error, dict) else error)
+        return next((text for text in candidates if isinstance(text, str) and text), "")
+
+    def payload(self, method: str, path: str) -> str | None:  # noqa: ARG002 - for the others
+        """Return the key whose value must be a list in a successful answer; "[]" for an answer that must itself be one."""
+        return None
+
+
+class HubspotDialect(Dialect):
+    """HubSpot: no Retry-After; the policy's name says how long to wait; a 403 names the missing scopes."""
+
+    name = "HubSpot"
+    credential = "HUBSPOT_ACCESS_TOKEN"
+    credential_help = (
+        "Make a service key in HubSpot (Development > Keys > Service keys) and set HUBSPOT_ACCESS_TOKEN, "
+        "or unset it to read the sandbox."
+    )
+    scope_help = "Add the scope to the service key in HubSpot (Development > Keys > Service keys)."
+    # The smallest published limit is 100 calls in 10 seconds; the rest is left to the people who work there at the same time.
+    rate = (95, 10.0)
+    special_rates = ((r"/search$", (4, 1.0)),)
+    _WAITS: ClassVar[dict[str, float]] = {"SECONDLY": 1.0, "TEN_SECONDLY_ROLLING": 10.0}
+    _LISTS: Final = re.compile(
+        r"/crm/(?:objects/[^/]+/[^/]+(?:/batch/read|/search)?|associations/[^/]+/[^/]+/[^/]+/(?:batch/read|labels)"
+        r"|(?:pipelines|properties)/[^/]+/[^/]+|owners/[^/]+)/?$"
+    )
+
+    def refusal(self, status: int, headers: Mapping[str, str], body: Any, now: datetime) -> Refusal:
+        """Read policyName (429), locked records (423), migrations (477) and missing scopes (403)."""
+        message = self.message(body)
+        if status == 429:
+            policy = str(body.get("policyName", "")) if isinstance(body, dict) else ""
+            if policy == "DAILY":
+                return Refusal(
+                    "exhausted", message or "the daily limit is used up; it lifts at midnight of the portal's time zone"
+                )
+            return Refusal("limit", message, self._WAITS.get(policy))
+        if status == 423:
+            return Refusal("limit", message, 2.0)
+        if status == 477:
+            return Refusal("limit", message)
+        if status == 403:
+            scopes = _values_below(body, {"requiredGranularScopes", "missingScopes"})
+            return Refusal("forbidden", f"missing scopes: {', '.join(scopes)}" if scopes else message)
+        return super().refusal(status, headers, body, now)
+
+    def payload(self, method: str, path: str) -> str | None:
+        """Every list and batch answer holds ``results``."""
+        if method == "GET" or path.endswith(("/batch/read", "/search")):
+            return "results" if self._LISTS.search(path) else None
+        return None
+
+
+class AirtableDialect(Dialect):
+    """Airtable: a 429 means either half a minute of patience or the end of the month."""
+
+    name = "Airtable"
+    credential = "AIRTABLE_TOKEN"
+    credential_help = "Make a personal access token at https://airtable.com/create/tokens and set AIRTABLE_TOKEN, or unset it to read the sandbox."
+    scope_help = "Give the token data.records:read and schema.bases:read on the base, at https://airtable.com/create/tokens."
+    rate = (5, 1.1)  # published: 5 a second and base, then a lock-out of 30 seconds
+    _LOCK_OUT_SECONDS: ClassVar[float] = 30.0
+
+    def refusal(self, status: int, headers: Mapping[str, str], body: Any, now: datetime) -> Refusal:
+        """Tell the lock-out from the monthly cap (which nothing but the calendar lifts)."""
+        if status == 429:
+            words = repr(body)
+            if "BILLING_LIMIT" in words:
+                month_end = f"{now.year + now.month // 12}-{now.month % 12 + 1:02d}-01"
+                return Refusal("exhausted", f"the workspace's calls of this month are used up until {month_end}")
+            return Refusal("limit", self.message(body), self._LOCK_OUT_SECONDS)
+        return super().refusal(status, headers, body, now)
+
+    def message(self, body: Any) -> str:
+        """Airtable's errors are an object, a string, or a list of either."""
+        if isinstance(body, dict):
+            error = body.get("error")
+            if isinstance(error, dict):
+                return ": ".join(str(error[key]) for key in ("type", "message") if error.get(key))
+            if isinstance(body.get("errors"), list) and body["errors"] and isinstance(body["errors"][0], dict):
+                return self.message(
+                    {"error": {"type": body["errors"][0].get("error"), "message": body["errors"][0].get("message")}}
+                )
+        return super().message(body)
+
+
+class GithubDialect(Dialect):
+    """GitHub: both of its limits may come as 403; the headers tell."""
+
+    name = "GitHub"
+    credential = "GITHUB_TOKEN"
+    credential_help = "Make a fine-grained token on GitHub (Settings > Developer settings) and set GITHUB_TOKEN, or unset it to read the sandbox."
+    scope_help = "Give the token organization Projects: read and, on the repositories, Issues: read."
+    rate = (10, 1.0)  # published: 900 points a minute, one a read
+
+    def refusal(self, status: int, headers: Mapping[str, str], body: Any, now: datetime) -> Refusal:
+        """Tell a limit (with the time that it lifts) from a missing permission."""
+        message = self.message(body)
+        if status in {403, 429}:
+            if headers.get("x-ratelimit-remaining") == "0" and headers.get("x-ratelimit-reset", "").isdigit():
+                return Refusal("limit", message, max(1.0, float(headers["x-ratelimit-reset"]) - now.timestamp()))
+            if status == 429 or "retry-after" in headers or "rate limit" in message.lower():
+                return Refusal("limit", message, 60.0)
+        return super().refusal(status, headers, body, now)
+
+    def payload(self, method: str, path: str) -> str | None:
+        """Lists are bare arrays."""
+        is_list = method == "GET" and re.search(
+            r"/projectsV2/\d+/(items|fields)$|^/repos/[^/]+/[^/]+/issues$|/repos/[^/]+/[^/]+/issues$", path
+        )
+        return "[]" if is_list else None
+
+
+class AwsDialect(Dialect):
+    """AWS: nearly everything is a 400 whose ``__type`` tells; what it does not tell goes to boto3, which knows the models."""
+
+    name = "AWS"
+    credential = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or AWS_PROFILE)"
+    credential_help = "Set valid AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, or unset them to read the sandbox."
+    scope_help = "Allow ce:Get*, budgets:ViewBudget and organizations:ListAccounts to this identity."
+    rate = (5, 1.0)
+    _LIMITS: ClassVar[frozenset[str]] = frozenset(
+        {"LimitExceededException", "ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"}
+    )
+    _IDENTITY: ClassVar[frozenset[str]] = frozenset(
+        {
+            "UnrecognizedClientException",
+            "InvalidClientTokenId",
+            "InvalidSignatureException",
+            "SignatureDoesNotMatch",
+            "ExpiredToken",
+            "ExpiredTokenException",
+            "MissingAuthenticationToken",
+            "MissingAuthenticationTokenException",
+            "IncompleteSignature",
+            "IncompleteSignatureException",
+        }
+    )
+
+    def refusal(self, status: int, headers: Mapping[str, str], body: Any, now: datetime) -> Refusal:
+        """Sort by the error's type."""
+        code = self.code(headers, body)
+        message = self.message(body)
+        if code in self._LIMITS:
+            return Refusal("limit", f"{code} {message}".strip())
+        if code in self._IDENTITY or status == 401:
+            return Refusal("unauthorized", f"{code} {message}".strip())
+        if status >= 500 or status == 429:
+            return super().refusal(status, headers, body, now)
+        return Refusal("answer", f"{code} {message}".strip())
+
+    @classmethod
+    def is_identity(cls, code: str) -> bool:
+        """Return whether an error's type means that AWS does not know who asks."""
+        return code in cls._IDENTITY
+
+    @staticmethod
+    def code(headers: Mapping[str, str], body: Any) -> str:
+        """Return the error's type without its namespace."""
+        raw = headers.get("x-amzn-errortype") or (body.get("__type", "") if isinstance(body, dict) else "")
+        return str(raw).rsplit("#", 1)[-1].split(":", 1)[0]
+
+
+DIALECTS: Final[dict[str, type[Dialect]]] = {
+    "hubspot": HubspotDialect,
+    "airtable": AirtableDialect,
+    "github": GithubDialect,
+    "aws": AwsDialect,
+}
+
+
+def dialect_of(vendor: str) -> Dialect:
+    """Return the dialect of a vendor; an unknown one speaks plain HTTP."""
+    return DIALECTS[vendor]() if vendor in DIALECTS else Dialect(vendor)
+
+
+def _values_below(body: Any, keys: set[str]) -> list[str]:
+    """Return the texts in the lists that stand under any of ``keys``, wherever in the body."""
+    found: list[str] = []
+    if isinstance(body, dict):
+        for key, value in body.items():
+            if key in keys and isinstance(value, list):
+                found += [str(item) for item in value]
+            else:
+                found += _values_below(value, keys)
+    elif isinstance(body, list):
+        for item in body:
+            found += _values_below(item, keys)
+    return list(dict.fromkeys(found))

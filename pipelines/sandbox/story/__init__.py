@@ -1,0 +1,27 @@
+"""The invented organisation behind the sandbox, frozen on 2026-11-16, and the findings that it must make.
+
+No community and no person in it is real. Each theme module tells of some communities, with one nameable problem each, and says which
+findings follow and why no others do; ``truth.csv`` lists those findings, worked out by hand from the definitions of the reports.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pipelines.sandbox.story import generated, handoff, healthy, intake, money, renewals
+from pipelines.sandbox.story.storybook import Storybook
+
+if TYPE_CHECKING:
+    from pipelines.sandbox.state import SandboxState
+
+TRUTH_FILE: Final = Path(__file__).with_name("truth.csv")
+
+
+def build_state(*, deals: int = 0) -> SandboxState:
+    """Return the organisation as its vendors know it, the same at every call; ``deals`` adds that many healthy ones."""
+    book = Storybook()
+    for theme in (healthy, handoff, intake, renewals, money):
+        theme.tell(book)
+    generated.tell(book, deals)
+    return book.state()

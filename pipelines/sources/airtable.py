@@ -1,0 +1,181 @@
+"""Airtable: one base, whole, at every run.
+
+    GET /v0/meta/bases/{base}/tables    -> tables, fields
+    GET /v0/{base}/{table}              -> records (fields by field id, so that renaming a field breaks nothing)
+
+In full, because Airtable has no feed of deletions and formula cells change without their record; a base is a few pages. Attachments
+are kept as id, name, size and type: their addresses expire within hours. E-mail addresses are hashed (people.py).
+https://airtable.com/developers/web/api/list-records
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from pipelines.errors import ConfigurationError, Forbidden, GarbageAnswer, NotFound, Refused
+from pipelines.settings import SANDBOX_TOKEN
+from pipelines.sources.landing import Landing
+from pipelines.sources.people import EmailHash, email_hash
+from pipelines.transport import Transport
+from pipelines.transport_adapters import airtable_api
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    import pyairtable
+
+    from pipelines.rules import Rules
+    from pipelines.settings import Settings
+
+Json = dict[str, Any]
+
+_PAGE: Final = 100
+# An iterator of Airtable dies when it idles for minutes, which a lock-out can cause; then the table is read anew.
+_RESTARTS: Final = 3
+_EXPIRED: Final = "LIST_RECORDS_ITERATOR_NOT_AVAILABLE"
+_ATTACHMENT_PARTS: Final = ("id", "filename", "size", "type")
+# Field types whose values name people
+_PEOPLE_TYPES: Final = frozenset(
+    {"email", "singleCollaborator", "multipleCollaborators", "createdBy", "lastModifiedBy", "multipleLookupValues"}
+)
+
+
+@dataclass(frozen=True)
+class AirtableClient:
+    """An opened base: how to ask it, and how e-mail addresses are kept."""
+
+    api: pyairtable.Api
+    base_id: str
+    transport: Transport
+    hashed: EmailHash
+
+
+def open_airtable(settings: Settings, *, sandbox_url: str | None, sandbox_base_id: str = "") -> AirtableClient:
+    """Open the configured base for reading, or the sandbox's; nothing is asked yet. Raises ConfigurationError without a base id."""
+    if sandbox_url is not None:
+        base_url, token, base_id = f"{sandbox_url}/airtable", SANDBOX_TOKEN, sandbox_base_id
+    else:
+        secret = settings.airtable_token
+        base_url, token = settings.airtable_base_url, secret.get_secret_value().strip() if secret else ""
+        base_id = (settings.airtable_base_id or "").strip()
+        if not base_id:
+            raise ConfigurationError(
+                "AIRTABLE_TOKEN is set and AIRTABLE_BASE_ID is not, so it is unknown which Airtable base holds the engagements. "
+                "Set AIRTABLE_BASE_ID to the app... part of the base's address."
+            )
+    transport = Transport("airtable", base_url=base_url)
+    return AirtableClient(airtable_api(transport, token), base_id, transport, email_hash(settings))
+
+
+def airtable_rows(client: AirtableClient, rules: Rules, *, as_of: date) -> Landing:  # noqa: ARG001 - every source is asked alike
+    """Read the base. Raises VendorError: a failure is never "no rows"."""
+    landing = Landing("airtable")
+    base_id = client.base_id
+    for table in _schema(client):
+        table_id = _text(table, "id", "a table")
+        fields = table.get("fields") or []
+        landing.add(
+            "tables",
+            [{"base_id": base_id, "id": table_id, "name": table.get("name"), "primary_field_id": table.get("primaryFieldId")}],
+        )
+        landing.add("fields", (_field_row(base_id, table_id, field) for field in fields), key=("table_id", "id"))
+        types = {_text(field, "id", "a field"): str(field.get("type")) for field in fields}
+        rows = (
+            {
+                "base_id": base_id,
+                "table_id": table_id,
+                "id": _text(record, "id", "a record"),
+                "created_at": record.get("createdTime"),
+                "fields_json": {
+                    name: _kept(types.get(name, ""), value, client.hashed) for name, value in _fields(record).items()
+                },
+            }
+            for record in _records(client, table_id)
+        )
+        landing.add("records", rows, key=("table_id", "id"))
+    return landing
+
+
+def _schema(client: AirtableClient) -> list[Json]:
+    try:
+        answer = client.api.get(client.api.build_url("meta", "bases", client.base_id, "tables"))
+    except (Forbidden, NotFound) as error:
+        raise ConfigurationError(
+            f"Airtable does not show the base {client.base_id} to this token. Check AIRTABLE_BASE_ID, and that the token of "
+            "AIRTABLE_TOKEN has that base and the scopes data.records:read and schema.bases:read (https://airtable.com/create/tokens)."
+        ) from error
+    return _list(answer, "tables")
+
+
+def _records(client: AirtableClient, table_id: str) -> list[Json]:
+    """Return every record of a table, complete: when its iterator dies on the way, the reading starts again."""
+    for restart in range(_RESTARTS + 1):
+        try:
+            return _records_once(client, table_id)
+        except Refused as error:
+            if _EXPIRED not in repr(error.answer) or restart == _RESTARTS:
+                raise
+    raise AssertionError("unreachable: the last restart returns or raises")
+
+
+def _records_once(client: AirtableClient, table_id: str) -> list[Json]:
+    records: dict[str, Json] = {}
+    offsets: set[str] = set()
+    options = {"page_size": _PAGE, "use_field_ids": True}
+    for page in client.api.iterate_requests("GET", client.api.build_url(client.base_id, table_id), options=options):
+        for record in _list(page, "records"):
+            records[_text(record, "id", "a record")] = record  # pages are a moving picture: the later sight of a record stays
+        offset = page.get("offset")
+        if offset in offsets:
+            raise GarbageAnswer(
+                f"Airtable leads in a circle through the table {table_id}: an offset came back, so the end is never reached. "
+                "Nothing was loaded from Airtable; run `handoff sync` again later."
+            )
+        offsets.add(offset)
+    return list(records.values())
+
+
+def _field_row(base_id: str, table_id: str, field: Json) -> Json:
+    return {
+        "base_id": base_id,
+        "table_id": table_id,
+        "id": _text(field, "id", "a field"),
+        "name": field.get("name"),
+        "type": field.get("type"),
+        "options_json": field.get("options"),
+    }
+
+
+def _kept(kind: str, value: Any, hashed: EmailHash) -> Any:
+    if kind == "multipleAttachments" and isinstance(value, list):
+        return [{part: item.get(part) for part in _ATTACHMENT_PARTS} for item in value if isinstance(item, dict)]
+    return hashed(value) if kind in _PEOPLE_TYPES else value
+
+
+def _fields(record: Json) -> Json:
+    fields = record.get("fields")
+    if not isinstance(fields, dict):
+        raise GarbageAnswer(
+            f"Airtable sent the record {record.get('id')} without fields, so nothing was loaded from Airtable. Run `handoff sync` again later."
+        )
+    return fields
+
+
+def _list(answer: Any, key: str) -> list[Json]:
+    found = answer.get(key) if isinstance(answer, dict) else None
+    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+        raise GarbageAnswer(
+            f"Airtable answered without a list of {key}, so nothing was loaded from Airtable. "
+            "Check AIRTABLE_BASE_URL, and run `handoff sync` again later."
+        )
+    return found
+
+
+def _text(item: Json, key: str, what: str) -> str:
+    found = item.get(key)
+    if not isinstance(found, str) or not found:
+        raise GarbageAnswer(
+            f"Airtable sent {what} without its {key}, so nothing was loaded from Airtable. Run `handoff sync` again later."
+        )
+    return found

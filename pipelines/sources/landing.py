@@ -1,0 +1,204 @@
+"""Turns a vendor's rows into the raw tables, by the columns of ``raw.py``: a column exists even when every value of it is empty.
+
+A value that cannot be stored is never dropped in silence and never fails the others: the row is set aside with its reason (a time
+that is none, a number that does not fit), or, in text, the one character that no database keeps is replaced and the record is named.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from pipelines.sources.raw import RAW_TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    import pyarrow as pa
+
+Row = dict[str, Any]
+
+ROWS_PER_PAGE: Final = 10_000
+# NUL and halves of surrogate pairs: legal in JSON, not storable as text
+_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
+_REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
+_REPLACED: Final = f"loaded with {_REPLACEMENT} in their place"
+_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+_BIGINT: Final = range(-(2**63), 2**63)
+_PAYLOAD_CHARACTERS: Final = 2_000
+
+
+class Landing:
+    """Collects the rows of one source, typed. ``quarantine`` says what was set aside or repaired, and why."""
+
+    def __init__(self, source: str) -> None:
+        """Prepare every table of ``source``, empty."""
+        self._columns = RAW_TABLES[source]
+        self._rows: dict[str, dict[Any, Row]] = {table: {} for table in self._columns}
+        self.quarantine: list[dict[str, str]] = []
+
+    def add(self, table: str, rows: Iterable[Row], *, key: tuple[str, ...] = ("id",)) -> None:
+        """Type and keep rows; of two rows with the same key the last one stays (pages overlap when records move)."""
+        columns = self._columns[table]
+        kept = self._rows[table]
+        for row in rows:
+            reference = "/".join(str(row.get(part)) for part in key)
+            try:
+                typed = {name: self._typed(table, reference, name, kind, row.get(name)) for name, kind in columns.items()}
+            except ValueError as error:
+                self._set_aside(table, reference, str(error), row)
+                continue
+            kept[tuple(typed[part] for part in key)] = typed
+
+    def values(self, table: str, column: str) -> list[Any]:
+        """Return a column of what has been kept so far."""
+        return [row[column] for row in self._rows[table].values()]
+
+    def pages(self, table: str) -> Iterator[pa.Table]:
+        """Yield the table in pages; an empty table is one page without rows, so that old rows go and the columns come."""
+        import pyarrow as pa  # noqa: PLC0415 - only where something is loaded
+
+        schema = pa.schema([(name, _arrow_type(kind)) for name, kind in self._columns[table].items()])
+        rows = list(self._rows[table].values())
+        for start in range(0, max(len(rows), 1), ROWS_PER_PAGE):
+            yield pa.Table.from_pylist(rows[start : start + ROWS_PER_PAGE], schema=schema)
+
+    def _typed(self, table: str, reference: str, name: str, kind: str, value: Any) -> Any:
+        if value is None:
+            return None
+        if kind == "text":
+            return self._text(table, reference, name, value)
+        if value == "":
+            return None
+        return _CASTS[kind](name, value)
+
+    def _text(self, table: str, reference: str, name: str, value: Any) -> str:
+        if name.endswith("_json"):
+            return self._json(table, reference, name, value)
+        if not isinstance(value, str | int | float):
+            raise ValueError(f"{name} is {type(value).__name__}, not text")  # noqa: TRY004 - every cast says no in one way
+        text = value if isinstance(value, str) else json.dumps(value)
+        if (text.isascii() and "\0" not in text) or not _UNSTORABLE.search(text):
+            return text
+        self._set_aside(table, reference, f"{name} holds characters that cannot be stored; {_REPLACED}", value)
+        return str(_storable(text))
+
+    def _json(self, table: str, reference: str, name: str, value: Any) -> str:
+        try:
+            text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        except ValueError:
+            self._set_aside(table, reference, f"{name} holds a number that is none; loaded as text", repr(value))
+            return self._json(table, reference, name, _mapped(value, _finite))
+        if "\\u0000" not in text and (text.isascii() or not _UNSTORABLE.search(text)):
+            return text
+        repaired = _mapped(value, _storable)
+        if repaired == value:
+            return text
+        self._set_aside(table, reference, f"{name} holds characters that cannot be stored; {_REPLACED}", value)
+        return json.dumps(repaired, ensure_ascii=False, separators=(",", ":"))
+
+    def _set_aside(self, table: str, reference: str, reason: str, payload: Any) -> None:
+        text = payload if isinstance(payload, str) else json.dumps(payload, default=str, ensure_ascii=True)
+        self.quarantine.append(
+            {
+                "table_name": table,
+                "record_ref": _storable(reference),
+                "reason": reason,
+                "payload": _storable(text[:_PAYLOAD_CHARACTERS]),
+            }
+        )
+
+
+def _arrow_type(kind: str) -> pa.DataType:
+    import pyarrow as pa  # noqa: PLC0415
+
+    return {
+        "text": pa.string(),
+        "bigint": pa.int64(),
+        "double": pa.float64(),
+        "bool": pa.bool_(),
+        "timestamp": pa.timestamp("us", tz="UTC"),
+        "date": pa.date32(),
+    }[kind]
+
+
+def _timestamp(name: str, value: Any) -> datetime:
+    if isinstance(value, datetime):
+        moment = value
+    else:
+        try:
+            moment = datetime.fromisoformat(value)
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{name} {value!r} is not a time like 2026-11-16T09:00:00Z") from error
+    if moment.tzinfo is None:
+        raise ValueError(f"{name} {value!r} does not say its time zone")
+    return moment.astimezone(UTC)
+
+
+def _date(name: str, value: Any) -> date:
+    if isinstance(value, str) and _DATE.fullmatch(value):
+        try:
+            return date.fromisoformat(value)
+        except ValueError as error:
+            raise ValueError(f"{name} {value!r} is not a day of the calendar") from error
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    raise ValueError(f"{name} {value!r} is not a date like 2026-11-16")
+
+
+def _bigint(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError(f"{name} {value!r} is not a whole number")  # noqa: TRY004
+    try:
+        number = int(value)
+    except ValueError as error:
+        raise ValueError(f"{name} {value!r} is not a whole number") from error
+    if number not in _BIGINT:
+        raise ValueError(f"{name} {value!r} needs more than 64 bits")
+    return number
+
+
+def _double(name: str, value: Any) -> float:
+    try:
+        number = float(value)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ValueError(f"{name} {value!r} is not a number") from error
+    if isinstance(value, bool) or not math.isfinite(number):
+        raise ValueError(f"{name} {value!r} is not a finite number")
+    return number
+
+
+def _bool(name: str, value: Any) -> bool:
+    known = {True: True, False: False, "true": True, "false": False}
+    if isinstance(value, bool | str) and value in known:
+        return known[value]
+    raise ValueError(f"{name} {value!r} is not true or false")
+
+
+_CASTS: Final[dict[str, Callable[[str, Any], Any]]] = {
+    "timestamp": _timestamp,
+    "date": _date,
+    "bigint": _bigint,
+    "double": _double,
+    "bool": _bool,
+}
+
+
+def _storable(text: Any) -> Any:
+    return _UNSTORABLE.sub(_REPLACEMENT, text) if isinstance(text, str) else text
+
+
+def _finite(value: Any) -> Any:
+    return repr(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _mapped(value: Any, change: Callable[[Any], Any]) -> Any:
+    """Return a JSON value with ``change`` applied to every leaf and key."""
+    if isinstance(value, dict):
+        return {change(key): _mapped(item, change) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_mapped(item, change) for item in value]
+    return change(value)

@@ -1,0 +1,316 @@
+"""Three vendors over dictionaries, as far as write-back needs them: in this process, or on loopback for a process that is killed.
+
+They answer as vendors.md says: null for unset HubSpot properties, empty Airtable fields left out, GitHub pages by Link header,
+the read token refused on writes. Faults are set by the test: an answer lost after or before the commit, a 503, a changed value.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
+
+from pipelines.errors import DeadlineExceeded, Forbidden, GarbageAnswer, NotFound, Unauthorized, Unavailable, VendorError
+
+READ, WRITE = "sandbox-token", "sandbox-write-token"
+LOST_AFTER, LOST_BEFORE, BUSY = "lost_after", "lost_before", "busy"
+
+
+class Answer:
+    def __init__(self, status, content, headers=None):
+        self.status = status
+        self._content = content
+        self.headers = headers or {}
+
+    def json(self):
+        return json.loads(json.dumps(self._content))
+
+
+class Vendors:
+    """The state, the faults and the log."""
+
+    def __init__(self, page=100):
+        self.page = page
+        self.portal = 4400001
+        self.write_portal = None
+        self.deals = {}
+        self.communities = {}
+        self.history = {}
+        self.base = "appHandoffDemo000"
+        self.engagements = {}
+        self.issues = []
+        self.items = []
+        self.log = []
+        self.faults = []  # taken one by one by writes: None, LOST_AFTER, LOST_BEFORE, BUSY, or a callable
+        self.before_write = None
+        self.after_write = None
+        self.hidden_reads = 0  # so many reads after a write still show the old state
+        self._ids = itertools.count(1)
+        self._lock = threading.RLock()
+
+    # As a transport --------------------------------------------------------------------------------------------------------
+
+    def request(self, method, url, *, headers=None, params=None, json=None, idempotent=True, **_):
+        answer = self.answer(method, url, headers or {}, params or {}, json)
+        sentence = f"{method} {urlsplit(url).path}: {answer.json()}"
+        if answer.status == 401:
+            raise Unauthorized(sentence)
+        if answer.status == 403:
+            raise Forbidden(sentence)
+        if answer.status == 404:
+            raise NotFound(sentence)
+        if answer.status >= 500:
+            raise Unavailable(sentence)
+        if answer.status >= 400:
+            raise VendorError(sentence)
+        return answer
+
+    def close(self):
+        pass
+
+    # As a vendor -----------------------------------------------------------------------------------------------------------
+
+    def answer(self, method, url, headers, params, body):
+        parts = urlsplit(url)
+        vendor, _, path = parts.path.lstrip("/").partition("/")
+        query = {**dict(parse_qsl(parts.query)), **{k: str(v) for k, v in params.items()}}
+        token = headers.get("Authorization", "").removeprefix("Bearer ")
+        with self._lock:
+            self.log.append((method, f"/{vendor}/{path}", body))
+            if token not in {READ, WRITE}:
+                return Answer(401, {"message": "Authentication credentials not found."})
+            if method != "GET" and token != WRITE:
+                return Answer(403, {"message": "This app hasn't been granted all required scopes to make this call."})
+            fault = None
+            if method != "GET":
+                fault = self.faults.pop(0) if self.faults else None
+                if self.before_write:
+                    self.before_write(method, path, body)
+            if fault == BUSY:
+                return Answer(503, {"message": "Service unavailable"})
+            if fault == LOST_BEFORE:
+                raise DeadlineExceeded("No answer within 60 s.")
+            if callable(fault):
+                return fault()
+            answer = getattr(self, f"_{vendor}")(method, f"/{path}", query, body, token)
+            if method != "GET" and self.after_write:
+                self.after_write(method, path, body)
+            if fault == LOST_AFTER:
+                raise DeadlineExceeded("No answer within 60 s.")
+            return answer
+
+    def _hubspot(self, method, path, query, body, token):
+        if path == "/account-info/2026-09/details":
+            portal = self.write_portal if token == WRITE and self.write_portal else self.portal
+            return Answer(200, {"portalId": portal, "accountType": "STANDARD"})
+        if path == "/crm/owners/2026-09":
+            return Answer(200, {"results": [{"id": "1", "userId": 77, "firstName": "Ana", "lastName": "Lopez"}]})
+        if path.startswith("/crm/properties/2026-09/"):
+            choices = [{"value": value} for value in ("AWS", "GCP")]
+            return Answer(
+                200,
+                {
+                    "results": [
+                        {"name": "engagement_url", "type": "string"},
+                        {"name": "cloud_region", "type": "string", "modificationMetadata": {"readOnlyValue": True}},
+                        {"name": "cloud_provider", "type": "enumeration", "options": choices},
+                        {"name": "community_id", "type": "string"},
+                    ]
+                },
+            )
+        match = re.fullmatch(r"/crm/objects/2026-09/(deals|2-4100)/(\w+)", path)
+        store = {"deals": self.deals, "2-4100": self.communities}[match[1]]
+        record = store.get(match[2])
+        if record is None:
+            return Answer(404, {"status": "error", "message": "resource not found"})
+        if method == "PATCH":
+            for name, value in body["properties"].items():
+                record[name] = value
+                self.history[match[2], name] = {
+                    "value": value,
+                    "timestamp": "2026-11-16T10:00:00.5Z",
+                    "sourceType": "INTEGRATION",
+                }
+        history = self.history.get((match[2], query.get("propertiesWithHistory")))
+        return Answer(
+            200,
+            {
+                "id": record.get("id", match[2]),
+                "properties": {name: record.get(name) for name in query.get("properties", "").split(",") if name},
+                "propertiesWithHistory": {query["propertiesWithHistory"]: [history]} if history else {},
+                "archived": bool(record.get("archived")),
+                "updatedAt": "2026-11-16T10:00:00Z",
+            },
+        )
+
+    def _airtable(self, method, path, query, body, token):
+        if not path.startswith((f"/v0/{self.base}/", f"/v0/meta/bases/{self.base}/")):
+            return Answer(403, {"error": {"type": "INVALID_PERMISSIONS_OR_MODEL_NOT_FOUND"}})
+        if path.endswith("/tables"):
+            names = ("Name0000000", "DealUrl0000", "Community00", "Start000000", "End00000000")
+            fields = [{"id": f"fldEng{name}", "name": name, "type": "singleLineText"} for name in names]
+            choices = [{"id": "sel1", "name": "Requested"}, {"id": "sel2", "name": "In progress"}]
+            fields.append({"id": "fldEngStatus00000", "name": "Status", "type": "singleSelect", "options": {"choices": choices}})
+            return Answer(200, {"tables": [{"id": "tblEngagements000", "name": "Engagements", "fields": fields}]})
+        record_id = path.removeprefix(f"/v0/{self.base}/tblEngagements000").lstrip("/")
+        if method == "POST":
+            record_id = f"recNew{next(self._ids):08d}"
+            self.engagements[record_id] = {name: value for name, value in body["fields"].items() if value not in (None, "")}
+        if record_id:
+            if record_id not in self.engagements:
+                return Answer(404, {"error": "NOT_FOUND"})
+            return Answer(
+                200, {"id": record_id, "createdTime": "2026-11-16T10:00:00.000Z", "fields": self.engagements[record_id]}
+            )
+        ids = list(self.engagements)
+        start = int(query.get("offset", "0"))
+        wanted = query.get("fields[]")
+        rows = [
+            {"id": key, "createdTime": "t", "fields": {n: v for n, v in self.engagements[key].items() if n == wanted}}
+            for key in ids[start : start + self.page]
+        ]
+        more = {"offset": str(start + self.page)} if start + self.page < len(ids) else {}
+        return Answer(200, {"records": rows, **more})
+
+    def _github(self, method, path, query, body, token):
+        project = "/orgs/demo-org/projectsV2/60"
+        if path == project:
+            return Answer(200, {"number": 60, "id": 6000, "title": "BD requests to P&S"})
+        if path == f"{project}/fields":
+            options = [
+                {"id": "opt1", "name": {"raw": "New", "html": "New"}},
+                {"id": "opt2", "name": {"raw": "Done", "html": "Done"}},
+            ]
+            return Answer(
+                200,
+                [
+                    {"id": 1, "name": "Title", "data_type": "title"},
+                    {"id": 2, "name": "Status", "data_type": "single_select", "options": options},
+                    {"id": 3, "name": "HubSpot deal", "data_type": "text"},
+                ],
+            )
+        if path == "/repos/demo-org/bd-requests/issues":
+            if method == "POST":
+                number = len(self.issues) + 1
+                issue = {"id": 9000 + number, "node_id": f"I_{number}", "number": number, "state": "open", **body}
+                issue["html_url"] = f"https://github.com/demo-org/bd-requests/issues/{number}"
+                self.issues.append(issue)
+                return Answer(201, issue)
+            return self._paged(path, self.issues, query, "page")
+        if path == f"{project}/items":
+            if method == "POST":
+                issue = next(issue for issue in self.issues if issue["id"] == body["id"])
+                known = next((item for item in self.items if item["content"]["id"] == issue["id"]), None)
+                if known is None:
+                    known = {"id": 7000 + len(self.items), "content_type": "Issue", "content": issue, "fields": []}
+                    self.items.append(known)
+                return Answer(201, known)
+            wants_archived = query.get("q") == "is:archived"
+            return self._paged(
+                path, [item for item in self.items if bool(item.get("archived_at")) == wants_archived], query, "after"
+            )
+        item = next(item for item in self.items if path == f"{project}/items/{item['id']}")
+        for change in body["fields"]:
+            value = {"opt1": {"id": "opt1", "name": {"raw": "New"}}}.get(change["value"], change["value"])
+            item["fields"] = [f for f in item["fields"] if f["id"] != change["id"]] + [{"id": change["id"], "value": value}]
+        return Answer(200, item)
+
+    def _paged(self, path, rows, query, cursor):
+        start = int(query.get(cursor, "0" if cursor == "after" else "1"))
+        begin = start if cursor == "after" else (start - 1) * self.page
+        following = begin + self.page if cursor == "after" else start + 1
+        headers = {}
+        if begin + self.page < len(rows):
+            headers["Link"] = f'<https://elsewhere.invalid{path}?{urlencode({cursor: following})}>; rel="next"'
+        return Answer(200, rows[begin : begin + self.page], headers)
+
+    @property
+    def writes(self):
+        return [entry for entry in self.log if entry[0] != "GET"]
+
+
+class Served:
+    """The vendors on a loopback port; lost answers close the connection."""
+
+    def __init__(self, vendors):
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+            wbufsize = -1
+
+            def log_message(self, *args):
+                pass
+
+            def _serve(self):
+                length = int(self.headers.get("Content-Length") or 0)
+                body = json.loads(self.rfile.read(length)) if length else None
+                try:
+                    answer = vendors.answer(self.command, self.path, dict(self.headers), {}, body)
+                except DeadlineExceeded:
+                    self.close_connection = True
+                    return
+                content = json.dumps(answer.json()).encode()
+                self.send_response(answer.status)
+                for name, value in answer.headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            do_GET = do_POST = do_PATCH = _serve  # noqa: N815
+
+        self.vendors = vendors
+
+        class Server(ThreadingHTTPServer):
+            def handle_error(self, request, client_address):
+                """A client that was killed is part of the rehearsal."""
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def __enter__(self):
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class LoopbackSender:
+    """The smallest transport: one request, no retries; for the process that is killed."""
+
+    def request(self, method, url, *, headers=None, params=None, json=None, idempotent=True, **_):
+        import http.client
+        import json as codec
+
+        parts = urlsplit(url)
+        path = parts.path + (f"?{urlencode(params)}" if params else "")
+        for attempt in range(4 if idempotent else 1):
+            connection = http.client.HTTPConnection(parts.netloc, timeout=10)
+            try:
+                connection.request(method, path, None if json is None else codec.dumps(json), headers or {})
+                raw = connection.getresponse()
+                content = raw.read()
+                break
+            except (OSError, http.client.HTTPException) as error:
+                if attempt == (3 if idempotent else 0):
+                    raise Unavailable(f"The connection was closed ({error}).") from error
+            finally:
+                connection.close()
+        if raw.status >= 500:
+            raise Unavailable(f"HTTP {raw.status}.")
+        if raw.status >= 400:
+            raise GarbageAnswer(f"HTTP {raw.status}: {content[:200]!r}")
+        return Answer(raw.status, codec.loads(content), dict(raw.getheaders()))
+
+    def close(self):
+        pass
+
+
+__all__ = ["BUSY", "LOST_AFTER", "LOST_BEFORE", "LoopbackSender", "Served", "Vendors", "parse_qs"]
