@@ -53,7 +53,7 @@ def build(
 
     def watch(event: Any) -> None:
         if on_node is not None and event.info.name in {"LogStartLine", "LogTestResult", "LogModelResult"}:
-            on_node(event.data.description if event.info.name == "LogStartLine" else event.data.name)
+            on_node(event.data.node_info.node_name)
 
     arguments = [
         "build",

@@ -1,0 +1,60 @@
+{# Dates and instants. Every engine difference about them stands in this file. #}
+
+{# The organisation's date of an instant: people's days begin and end where they work. #}
+{% macro organisation_date(instant) -%}
+    cast(timezone({{ organisation('timezone') }}, {{ instant }}) as date)
+{%- endmacro %}
+
+{# HubSpot sends dates as YYYY-MM-DD and, from older integrations, as milliseconds of midnight UTC. No zone is applied. #}
+{% macro hubspot_date(text) -%}
+    coalesce(
+        try_cast({{ text }} as date),
+        cast(timezone('UTC', to_timestamp(try_cast({{ text }} as bigint) / 1000)) as date),
+        cast(timezone('UTC', try_cast({{ text }} as timestamptz)) as date)
+    )
+{%- endmacro %}
+
+{# HubSpot sends instants as ISO 8601 and, from older integrations, as milliseconds since 1970. #}
+{% macro hubspot_instant(text) -%}
+    coalesce(try_cast({{ text }} as timestamptz), to_timestamp(try_cast({{ text }} as bigint) / 1000))
+{%- endmacro %}
+
+{% macro days_between(first, last) -%}
+    date_diff('day', {{ first }}, {{ last }})
+{%- endmacro %}
+
+{% macro add_days(day, number) -%}
+    cast({{ day }} + cast({{ number }} as integer) as date)
+{%- endmacro %}
+
+{# Months that a term touches, both ends included: 2026-02-01 to 2029-01-31 is 36. #}
+{% macro months_in_term(first, last) -%}
+    (date_diff('month', {{ first }}, {{ last }}) + 1)
+{%- endmacro %}
+
+{% macro month_start(day) -%}
+    cast(date_trunc('month', {{ day }}) as date)
+{%- endmacro %}
+
+{% macro month_end(day) -%}
+    last_day({{ day }})
+{%- endmacro %}
+
+{# One row for each day from first to last, both included, in the column day_on. #}
+{% macro day_series(first, last) -%}
+    select cast(day_at as date) as day_on
+    from generate_series(cast({{ first }} as timestamp), cast({{ last }} as timestamp), interval 1 day) as series (day_at)
+{%- endmacro %}
+
+{# "16 November 2026": the form in which reasons name a day. #}
+{% macro day_words(day) -%}
+    strftime({{ day }}, '%-d %B %Y')
+{%- endmacro %}
+
+{% macro month_words(day) -%}
+    strftime({{ day }}, '%B %Y')
+{%- endmacro %}
+
+{% macro month_key(day) -%}
+    strftime({{ day }}, '%Y-%m')
+{%- endmacro %}

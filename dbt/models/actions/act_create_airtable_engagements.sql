@@ -1,0 +1,111 @@
+-- Creates the engagement that a deal at handoff lacks, and then writes its address into the deal.
+with
+
+gaps as (
+    select * from {{ ref('fct_handoff_gaps') }}
+    where rule_id = 'HG01'
+),
+
+deals as (
+    select * from {{ ref('int_deals') }}
+),
+
+-- a renewal of a pipeline that continues engagements belongs to its predecessor's, which a person must find
+wanted as (
+    select
+        gaps.finding_id,
+        gaps.status,
+        gaps.deal_id,
+        gaps.record_url,
+        deals.deal_name,
+        deals.deal_url,
+        deals.community_name,
+        deals.start_on,
+        deals.term_end_on,
+        deals.engagement_url,
+        deals.stage_name,
+        'create:engagement-for-deal-' || gaps.deal_id as create_id
+    from gaps
+    inner join deals on gaps.deal_id = deals.deal_id
+    where deals.engagement_policy = 'new'
+),
+
+creations as (
+    select
+        create_id as change_id,
+        finding_id,
+        status,
+        'create_airtable_engagement' as recipe,
+        'airtable' as system,
+        'engagements' as object,
+        cast(null as varchar) as record_id,
+        cast(null as varchar) as field,
+        cast(null as varchar) as before,
+        cast(to_json({
+            'engagement_name': deal_name,
+            'deal_url': deal_url,
+            'status': {{ organisation('new_engagement_status') }},
+            'community_name': community_name,
+            'start_on': cast(start_on as varchar),
+            'end_on': cast(term_end_on as varchar)
+        }) as varchar) as after,
+        deal_name || ' is in ' || stage_name || ' and has no engagement.' as reason,
+        'medium' as risk,
+        deal_url as natural_key,
+        cast(null as varchar) as depends_on,
+        record_url
+    from wanted
+),
+
+links as (
+    select
+        'fill:deal-' || deal_id || ':engagement_url' as change_id,
+        finding_id,
+        status,
+        'create_airtable_engagement' as recipe,
+        'hubspot' as system,
+        'deals' as object,
+        deal_id as record_id,
+        'engagement_url' as field,
+        engagement_url as before,
+        '{created:' || create_id || '.url}' as after,
+        'The deal names the engagement that is created for it, so that both sides find each other.' as reason,
+        'low' as risk,
+        cast(null as varchar) as natural_key,
+        create_id as depends_on,
+        record_url
+    from wanted
+),
+
+united as (
+    select * from creations
+    union all
+    select * from links
+),
+
+final as (
+    select
+        change_id,
+        finding_id,
+        recipe,
+        system,
+        object,
+        record_id,
+        field,
+        before,
+        after,
+        'if_empty' as policy,
+        reason,
+        risk,
+        record_id is not null as is_reversible,
+        natural_key,
+        depends_on,
+        record_url,
+        'hubspot;airtable' as needs,
+        status <> 'open' as is_blocked,
+        case when status <> 'open' then 'a source behind the finding is not complete' end as blocked_reason,
+        {{ as_of() }} as as_of_on
+    from united
+)
+
+select * from final

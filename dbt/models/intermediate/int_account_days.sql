@@ -1,0 +1,123 @@
+-- One row per cloud account and day that cost something: what, for which deal, and whether a signed agreement covers the day.
+-- The chain of the mapped deal decides, so that an account that is still mapped to a predecessor is covered by its successor.
+with
+
+costs as (
+    select * from {{ ref('int_costs') }}
+    where is_counted
+),
+
+rates as (
+    select
+        *,
+        lead(rate_on) over (partition by currency order by rate_on) as next_rate_on
+    from {{ ref('map_fx_rates') }}
+),
+
+converted as (
+    select
+        costs.*,
+        costs.billed_cost * rates.rate_to_org as amount_org,
+        costs.charged * rates.rate_to_org as charged_org
+    from costs
+    left join rates
+        on costs.currency = rates.currency
+        and costs.usage_on >= rates.rate_on
+        and (rates.next_rate_on is null or costs.usage_on < rates.next_rate_on)
+),
+
+account_days as (
+    select
+        provider_name,
+        billing_account_id,
+        sub_account_id,
+        max(sub_account_name) as sub_account_name,
+        usage_on,
+        -- usage and purchases as they were charged; what came back is a refund, a credit stays a credit
+        sum(case when charge_category in ('Usage', 'Purchase') then charged_org else 0 end) as gross_amount,
+        sum(case when charge_category = 'Credit' then amount_org else 0 end) as credits_amount,
+        sum(
+            case
+                when charge_category = 'Refund' then amount_org
+                when charge_category in ('Usage', 'Purchase') then amount_org - charged_org
+                else 0
+            end
+        ) as refunds_amount,
+        sum(case when charge_category = 'Tax' then amount_org else 0 end) as tax_amount,
+        sum(amount_org) as net_amount,
+        count(*) filter (where amount_org is null) as unconverted_count
+    from converted
+    group by provider_name, billing_account_id, sub_account_id, usage_on
+),
+
+accounts as (
+    select * from {{ ref('map_accounts_to_deals') }}
+),
+
+aliases as (
+    select * from {{ ref('int_id_aliases') }}
+),
+
+chains as (
+    select distinct deal_id, chain_id
+    from {{ ref('int_contract_chains') }}
+),
+
+mapped as (
+    select
+        account_days.*,
+        coalesce(aliases.deal_id, accounts.deal_id) as mapped_deal_id,
+        coalesce(chains.chain_id, aliases.deal_id, accounts.deal_id) as chain_id
+    from account_days
+    left join accounts
+        on account_days.provider_name = accounts.provider
+        and account_days.sub_account_id = accounts.sub_account_id
+        and (accounts.valid_from is null or account_days.usage_on >= accounts.valid_from)
+        and (accounts.valid_to is null or account_days.usage_on <= accounts.valid_to)
+    left join aliases on accounts.deal_id = aliases.old_id
+    left join chains on coalesce(aliases.deal_id, accounts.deal_id) = chains.deal_id
+),
+
+terms as (
+    select * from {{ ref('int_chain_terms') }}
+),
+
+chain_spans as (
+    select
+        chain_id,
+        min(covers_from_on) as first_covered_on
+    from terms
+    group by chain_id
+),
+
+covered as (
+    select distinct
+        mapped.provider_name,
+        mapped.sub_account_id,
+        mapped.usage_on
+    from mapped
+    inner join terms
+        on mapped.chain_id = terms.chain_id
+        and mapped.usage_on >= terms.covers_from_on
+        and (terms.covers_to_on is null or mapped.usage_on <= terms.covers_to_on)
+),
+
+final as (
+    select
+        mapped.*,
+        case
+            when mapped.mapped_deal_id is null then 'unattributed'
+            when covered.usage_on is not null then 'covered'
+            when chain_spans.chain_id is null then 'never contracted'
+            when mapped.usage_on < chain_spans.first_covered_on then 'before contract'
+            else 'lapsed'
+        end as coverage
+    from mapped
+    left join covered
+        on mapped.provider_name = covered.provider_name
+        and mapped.sub_account_id = covered.sub_account_id
+        and mapped.usage_on = covered.usage_on
+    left join chain_spans on mapped.chain_id = chain_spans.chain_id
+)
+
+select * from final

@@ -1,0 +1,53 @@
+-- One row per rule: can it be judged as of this run, and if not, because of which source?
+with
+
+rules as (
+    select * from {{ ref('rule_findings') }}
+),
+
+gates as (
+    select * from {{ ref('int_source_gates') }}
+),
+
+needs as (
+    select
+        rules.rule_id,
+        trim(need.source) as source
+    from rules
+    cross join {{ split_rows('rules.needs', ';') }} as need (source)
+),
+
+judged as (
+    select
+        needs.rule_id,
+        bool_or(gates.gate = 'never') as is_never,
+        bool_or(gates.gate = 'stale') as is_stale,
+        string_agg(gates.gate_reason, ' ' order by gates.source) filter (where gates.gate <> 'complete') as gate_reason
+    from needs
+    inner join gates on needs.source = gates.source
+    group by needs.rule_id
+),
+
+final as (
+    select
+        rules.rule_id,
+        rules.report,
+        rules.title,
+        rules.severity,
+        rules.kind,
+        rules.needs,
+        rules.owner_team,
+        rules.what_to_do,
+        rules.fix_action,
+        rules.reason as rule_reason,
+        case
+            when judged.is_never then 'not_evaluated'
+            when judged.is_stale then 'stale'
+            else 'evaluated'
+        end as gate,
+        judged.gate_reason
+    from rules
+    inner join judged on rules.rule_id = judged.rule_id
+)
+
+select * from final

@@ -1,0 +1,56 @@
+-- One row per source: may what it says be believed as of this run?
+with
+
+sources as (
+    select * from {{ ref('rule_sources') }}
+),
+
+statuses as (
+    select * from {{ ref('stg_ops__source_status') }}
+),
+
+runs as (
+    select * from {{ ref('stg_ops__run') }}
+),
+
+aged as (
+    select
+        sources.source,
+        sources.source_name,
+        sources.max_age_hours,
+        coalesce(statuses.status, 'never') as load_status,
+        statuses.last_complete_at,
+        statuses.error,
+        sources.max_age_hours > 0
+            and date_diff('hour', statuses.last_complete_at, runs.started_at) > sources.max_age_hours as is_too_old
+    from sources
+    left join statuses on sources.source = statuses.source
+    left join runs on true
+),
+
+final as (
+    select
+        source,
+        source_name,
+        max_age_hours,
+        last_complete_at,
+        case
+            when load_status = 'never' or last_complete_at is null then 'never'
+            when load_status = 'complete' and not coalesce(is_too_old, false) then 'complete'
+            else 'stale'
+        end as gate,
+        case
+            when load_status = 'never' or last_complete_at is null
+                then source_name || ' has never been read completely' || coalesce(': ' || error, '.')
+            when load_status <> 'complete'
+                then source_name || ' is stale since ' || strftime(timezone('UTC', last_complete_at), '%Y-%m-%d %H:%M') || ' UTC'
+                    || coalesce(': ' || error, '.')
+            when is_too_old
+                then source_name || ' was last read completely at '
+                    || strftime(timezone('UTC', last_complete_at), '%Y-%m-%d %H:%M') || ' UTC, more than '
+                    || cast(max_age_hours as varchar) || ' hours before this run.'
+        end as gate_reason
+    from aged
+)
+
+select * from final

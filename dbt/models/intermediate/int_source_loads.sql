@@ -1,0 +1,18 @@
+-- One row: when each source was last read completely. Evidence names it beside every value.
+with
+
+gates as (
+    select * from {{ ref('int_source_gates') }}
+),
+
+final as (
+    select
+        max(case when source = 'hubspot' then last_complete_at end) as hubspot_seen_at,
+        max(case when source = 'airtable' then last_complete_at end) as airtable_seen_at,
+        max(case when source = 'github' then last_complete_at end) as github_seen_at,
+        max(case when source = 'aws' then last_complete_at end) as aws_seen_at,
+        max(case when source = 'files' then last_complete_at end) as files_seen_at
+    from gates
+)
+
+select * from final

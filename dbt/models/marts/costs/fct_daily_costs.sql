@@ -1,0 +1,42 @@
+with
+
+costs as (
+    select * from {{ ref('int_costs') }}
+),
+
+account_days as (
+    select * from {{ ref('int_account_days') }}
+),
+
+deals as (
+    select * from {{ ref('int_deals') }}
+),
+
+final as (
+    select
+        costs.cost_source,
+        costs.provider_name,
+        costs.billing_account_id,
+        costs.sub_account_id,
+        costs.sub_account_name,
+        costs.usage_on,
+        costs.charge_category,
+        costs.currency,
+        cast(costs.billed_cost as decimal(28, 10)) as billed_cost,
+        costs.is_counted,
+        costs.is_estimated,
+        account_days.mapped_deal_id as deal_id,
+        deals.deal_name,
+        deals.community_name,
+        account_days.coverage
+    from costs
+    left join account_days
+        on costs.is_counted
+        and costs.provider_name = account_days.provider_name
+        and costs.billing_account_id = account_days.billing_account_id
+        and costs.sub_account_id = account_days.sub_account_id
+        and costs.usage_on = account_days.usage_on
+    left join deals on account_days.mapped_deal_id = deals.deal_id
+)
+
+select * from final

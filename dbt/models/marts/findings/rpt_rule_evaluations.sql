@@ -1,0 +1,36 @@
+with
+
+gates as (
+    select * from {{ ref('int_rule_gates') }}
+),
+
+counts as (
+    select
+        rule_id,
+        count(*) filter (where status = 'open') as open_count,
+        count(*) filter (where status = 'indeterminate') as indeterminate_count
+    from {{ ref('fct_findings') }}
+    group by rule_id
+),
+
+final as (
+    select
+        gates.rule_id,
+        gates.title,
+        gates.report,
+        gates.severity,
+        gates.kind,
+        gates.needs,
+        gates.owner_team,
+        gates.gate,
+        gates.gate_reason,
+        cast(coalesce(counts.open_count, 0) as integer) as open_count,
+        cast(coalesce(counts.indeterminate_count, 0) as integer) as indeterminate_count,
+        gates.what_to_do,
+        gates.rule_reason as reason,
+        {{ as_of() }} as as_of_on
+    from gates
+    left join counts on gates.rule_id = counts.rule_id
+)
+
+select * from final

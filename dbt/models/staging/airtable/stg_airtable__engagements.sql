@@ -1,0 +1,47 @@
+with
+
+fields as (
+    {{ vendor_fields('airtable', 'engagements', [
+        'table_id', 'engagement_name', 'status', 'deal_url', 'community_name', 'start_on', 'end_on', 'delivery_owner',
+        'monthly_cloud_budget', 'cloud_provider', 'cloud_region', 'expiry_notice_on', 'rag',
+    ]) }}
+),
+
+source as (
+    select
+        records.base_id,
+        records.table_id,
+        records.id,
+        records.created_at,
+        records.fields_json,
+        records._dlt_load_id,
+        {{ json_map('records.fields_json') }} as cells
+    from {{ source('raw_airtable', 'records') }} as records
+    inner join fields on records.table_id = fields.table_id
+),
+
+final as (
+    select
+        source.id as engagement_id,
+        source.base_id,
+        source.table_id,
+        nullif(trim(source.cells[fields.engagement_name]), '') as engagement_name,
+        source.cells[fields.status] as status,
+        source.cells[fields.deal_url] as deal_url,
+        source.cells[fields.community_name] as community_name,
+        nullif(trim(source.cells[fields.delivery_owner]), '') as delivery_owner,
+        source.cells[fields.cloud_provider] as cloud_provider,
+        source.cells[fields.cloud_region] as cloud_region,
+        source.cells[fields.rag] as rag,
+        try_cast(source.cells[fields.monthly_cloud_budget] as decimal(18, 2)) as monthly_cloud_budget_usd,
+        try_cast(source.cells[fields.start_on] as date) as start_on,
+        try_cast(source.cells[fields.end_on] as date) as end_on,
+        try_cast(source.cells[fields.expiry_notice_on] as date) as expiry_notice_on,
+        source.created_at,
+        source.fields_json,
+        source._dlt_load_id as _load_id
+    from source
+    cross join fields
+)
+
+select * from final

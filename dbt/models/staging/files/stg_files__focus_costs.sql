@@ -1,0 +1,27 @@
+with
+
+source as (
+    select * from {{ source('raw_files', 'focus_costs') }}
+),
+
+-- FOCUS billing days are UTC days
+final as (
+    select
+        file_name,
+        line_number,
+        provider_name,
+        billing_account_id,
+        coalesce(nullif(trim(sub_account_id), ''), billing_account_id) as sub_account_id,
+        nullif(trim(sub_account_name), '') as sub_account_name,
+        service_name,
+        cast(timezone('UTC', charge_period_start) as date) as usage_on,
+        charge_category,
+        charge_class,
+        billing_currency as currency,
+        cast(billed_cost as decimal(28, 10)) as billed_cost,
+        cast(effective_cost as decimal(28, 10)) as effective_cost,
+        _dlt_load_id as _load_id
+    from source
+)
+
+select * from final
