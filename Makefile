@@ -21,7 +21,7 @@ $(SETUP): requirements.lock pyproject.toml
 	@touch $@
 
 demo: $(SETUP) ## Try everything on an invented organisation, without any account
-	$(BIN)/handoff sync --fresh-sandbox
+	$(BIN)/handoff sync --fresh-sandbox --brief
 	$(BIN)/handoff report handoff-gaps missing-intake renewals-due budget-overruns
 	$(BIN)/handoff status
 

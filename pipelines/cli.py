@@ -21,7 +21,7 @@ from pipelines.reports import (
     as_json,
     as_markdown,
     not_evaluated,
-    print_table,
+    print_findings,
     printable,
     report_named,
     report_rows,
@@ -75,6 +75,7 @@ def sync(
     as_of: AsOf = None,
     accept_shrink: Annotated[bool, typer.Option("--accept-shrink", help="Publish although many records vanished at once.")] = False,
     fresh_sandbox: Annotated[bool, typer.Option("--fresh-sandbox", help="Forget what was written into the sandbox.")] = False,
+    brief: Annotated[bool, typer.Option("--brief", help="Leave out the summary; `handoff status` prints it.")] = False,
 ) -> None:
     """Read every source, build the reports and publish a snapshot."""
     from pipelines.sandbox.attachment import state_file
@@ -94,7 +95,7 @@ def sync(
         _stop(error)
     if result.held is not None:
         _say(f"HELD: {result.held}")
-    else:
+    elif not brief:
         print_summary(out, settings, rules, result)
     raise typer.Exit(result.exit_code)
 
@@ -126,7 +127,7 @@ def report(
         if output_format is ReportFormat.table:
             out.print(f"\n[bold]{wanted.name}[/bold]: {wanted.question}")
             if rows:
-                print_table(out, rows)
+                print_findings(out, rows)
             else:
                 out.print("Nothing found in what could be evaluated.")
         elif output_format is ReportFormat.md:
@@ -210,16 +211,21 @@ def sandbox(
     from pipelines.sandbox.story import build_state
 
     settings, _ = _load()
-    chosen = port or settings.sandbox_port
     state = build_state(deals=deals)
-    for line in environment_lines(f"http://127.0.0.1:{chosen}", state):
-        sys.stdout.write(line + "\n")
-    sys.stdout.flush()
-    _say(f"The sandbox listens on http://127.0.0.1:{chosen}; stop it with Ctrl-C. Its controls are described in docs/sandbox.md.")
     file = state_file(settings.handoff_home) if keep and not deals else None
     if file is not None:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    serve(state, port=chosen, state_file=file)
+
+    def announce(url: str) -> None:
+        for line in environment_lines(url, state):
+            sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+        _say(f"The sandbox listens on {url}; stop it with Ctrl-C. Its controls are described in docs/sandbox.md.")
+
+    try:
+        serve(state, port=port or settings.sandbox_port, state_file=file, on_ready=announce)
+    except HandoffError as error:
+        _stop(error)
 
 
 @app.command()

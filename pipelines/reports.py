@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.box import SIMPLE_HEAD
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -173,20 +174,43 @@ def _shown(row: Row, name: str) -> str:
 
 
 _STYLES: Final = {"blocker": "bold red", "high": "red", "medium": "yellow", "low": "dim"}
+# Below this width seven columns would break words apart; the findings are then listed one below the other.
+_TABLE_WIDTH: Final = 150
 
 
-def print_table(console: Console, rows: list[Row]) -> None:
-    """Print the columns that people read, as wide as the terminal is."""
+def print_findings(console: Console, rows: list[Row]) -> None:
+    """Print what people read of each finding: as a table where the terminal is wide, else as a list."""
+    if console.width >= _TABLE_WIDTH:
+        _print_table(console, rows)
+    else:
+        _print_list(console, rows)
+
+
+def _print_table(console: Console, rows: list[Row]) -> None:
     table = Table(box=SIMPLE_HEAD, expand=False, pad_edge=False)
     ratios = {"reason": 5, "what_to_do": 4, "subject": 3}
     for name, title in _SHOWN_COLUMNS:
         table.add_column(title, overflow="fold", ratio=ratios.get(name), no_wrap=name in {"severity", "due_on"})
     for row in rows:
-        style = _STYLES.get(row.get("severity", ""), "") if row.get("status") != "indeterminate" else "dim"
-        table.add_row(
-            *(Text(printable(_shown(row, name)), style=style if name == "severity" else "") for name, _ in _SHOWN_COLUMNS)
-        )
+        table.add_row(*(Text(printable(_shown(row, name)), style=_style(row) if name == "severity" else "") for name, _ in _SHOWN_COLUMNS))
     console.print(table)
+
+
+def _print_list(console: Console, rows: list[Row]) -> None:
+    indent = "          "
+    for row in rows:
+        shown = {name: printable(_shown(row, name)) for name, _ in _SHOWN_COLUMNS}
+        due = f", {'was due' if row.get('is_overdue') else 'due'} {shown['due_on']}" if shown["due_on"] else ""
+        head = Text.assemble((f"{shown['severity']:<10}", _style(row)), (shown["subject"], "bold"), f"  {shown['finding_id']}")
+        console.print()
+        console.print(head, soft_wrap=True)
+        for text in (shown["reason"], f"To do: {shown['what_to_do']} ({shown['owner']}{due})"):
+            console.print(Padding(Text(text), (0, 0, 0, len(indent))))
+    console.print()
+
+
+def _style(row: Row) -> str:
+    return "dim" if row.get("status") == "indeterminate" else _STYLES.get(row.get("severity", ""), "")
 
 
 def printable(text: str) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pipelines.dialects import Rate
 
 MEGABYTE: Final = 1024 * 1024
+_SHORTEST_PAUSE: Final = 0.001
 # content coding -> zlib's word for it
 DECODED: Final = {"gzip": 31, "x-gzip": 31, "deflate": 47}
 
@@ -52,12 +53,13 @@ class RateBudget:
         while True:
             with self._lock:
                 now = self.monotonic()
-                while self._sent and now - self._sent[0] >= seconds:
+                while self._sent and now >= self._sent[0] + seconds:
                     self._sent.popleft()
                 if len(self._sent) < count:
                     self._sent.append(now)
                     return
-                pause = seconds - (now - self._sent[0])
+                # a pause that is lost in the clock's rounding would wait for ever
+                pause = max(self._sent[0] + seconds - now, _SHORTEST_PAUSE)
             self.sleep(pause)
 
 

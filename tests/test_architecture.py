@@ -53,7 +53,7 @@ def test_sources_do_not_import_actions_nor_the_write_tokens():
 def test_dashboard_pages_hold_no_sql_and_queries_read_published_schemas_only():
     for path in (PROJECT / "dashboards/pages").glob("*.py"):
         assert not re.search(r"\bfrom\s+(marts|raw_\w+|staging|intermediate)\.", path.read_text()), path
-    queries = (PROJECT / "dashboards/queries.py").read_text()
+    queries = re.sub(r"(?m)^\s*from .* import .*$", "", (PROJECT / "dashboards/queries.py").read_text())
     schemas = set(re.findall(r"\b(?:from|join)\s+(\w+)\.\w+", queries))
     assert schemas <= {"marts", "actions"}, schemas
 
@@ -81,21 +81,19 @@ def test_files_fit_in_a_head():
         assert len(path.read_text(encoding="utf-8").splitlines()) <= 600, path
 
 
+def public_definitions(node):
+    """Yield public functions and classes, and their public members; what stands inside a function or a private class is private."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and not child.name.startswith("_"):
+            yield child
+            if isinstance(child, ast.ClassDef):
+                yield from public_definitions(child)
+
+
 def test_public_functions_say_what_they_do():
     for path in PYTHON_FILES:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
-                parents_private = False
-                assert ast.get_docstring(node) or parents_private or _is_nested(path, node), f"{path}:{node.lineno} {node.name}"
-
-
-def _is_nested(path: Path, wanted: ast.AST) -> bool:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.FunctionDef):
-            for child in ast.walk(node):
-                if child is not node and getattr(child, "lineno", None) == wanted.lineno:
-                    return True
-    return False
+        for node in public_definitions(ast.parse(path.read_text(encoding="utf-8"))):
+            assert ast.get_docstring(node), f"{path}:{node.lineno} {node.name}"
 
 
 def test_no_rule_is_a_literal_in_sql():
@@ -110,10 +108,12 @@ def test_no_rule_is_a_literal_in_sql():
 
     stage_words = column("rule_stages", "stage_key") | column("rule_stages", "stage_id") | column("rule_pipelines", "pipeline_id")
     with (seeds / "map_fields.csv").open(newline="") as file:
-        vendor_fields = {row["vendor_field"] for row in csv.DictReader(file) if row["vendor_field"] != row["canonical_field"]}
+        mapped = list(csv.DictReader(file))
+    vendor_fields = {row["vendor_field"] for row in mapped} - {row["canonical_field"] for row in mapped}
     numbers = {value for value in column("rule_thresholds", "value") if len(value) > 1}
     for path in MODELS:
-        text = re.sub(r"--.*|\{#.*?#\}", "", path.read_text(), flags=re.DOTALL if False else 0)
+        # what stands inside a vendor's JSON is its structure, not a field of the organisation
+        text = re.sub(r"--.*|(?:json_text|organisation|threshold)\([^()]*\)", "", path.read_text())
         literals = set(re.findall(r"'([^']*)'", text))
         assert not literals & (stage_words - {"default"}), path
         assert not literals & vendor_fields, (path, literals & vendor_fields)

@@ -209,7 +209,6 @@ def _carry_out(run: _Applying, plan: Plan, seal: str, life: PlanLife) -> ApplyRe
         if result.url is not None and result.status in {Status.applied, Status.already}:
             run.urls[change.change_id] = result.url
         run.journal.record(plan.plan_id, result.change, "result", status=result.status.value, sentence=result.sentence)
-        run.progress.done(f"{result.status.value}: {change.change_id}: {result.sentence}")
         results.append(result)
     applied = ApplyResult(plan.plan_id, run.journal.approver, results, run.settled, duration=clock.now() - began)
     run.journal.ledger.record_plan(

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from pipelines.actions.records import ApplyResult, Plan
 
 _SHOWN_CHARACTERS: Final = 160
+_SYSTEM_NAMES: Final = {"hubspot": "HubSpot", "airtable": "Airtable", "github": "GitHub"}
+_SINGULAR: Final = {"deals": "deal", "communities": "community", "engagements": "engagement", "issues": "issue"}
+# What a new record is called by, whatever its vendor calls that field
+_NAME_FIELDS: Final = ("engagement_name", "title")
 _STATUS_WORDS: Final[dict[Status, str]] = {
     Status.applied: "applied and read back",
     Status.already: "already so",
@@ -50,14 +54,19 @@ def after_words(change: Change) -> str:
 
 
 def where_words(change: Change) -> str:
-    """Return the place that a change is about."""
+    """Return the place that a change is about, such as ``HubSpot deal 1023, engagement_url``."""
+    kind = f"{_SYSTEM_NAMES.get(change.system, change.system)} {_SINGULAR.get(change.object, change.object)}"
     if change.is_creation:
-        return f"new {change.system} {change.object}"
-    return f"{change.system} {change.object} {change.record_id}, {change.field}"
+        values = json.loads(change.after)
+        name = next((str(values[field]) for field in _NAME_FIELDS if values.get(field)), "")
+        return f'new {kind} "{name}"' if name else f"new {kind}"
+    return f"{kind} {change.record_id}, {change.field}"
 
 
 def plan_lines(plan: Plan) -> list[str]:
     """Return a plan as plain lines: its head, every change as before -> after, what is held back, and what the guards say."""
+    if plan.is_empty:  # what it rests on and what the guards say matters to nobody then
+        return _objection_lines(plan)
     lines = [*_head_lines(plan), ""]
     for number, change in enumerate(plan.changes, start=1):
         lines += [
@@ -111,16 +120,26 @@ def head_lines(plan: Plan) -> list[str]:
 
 def closing_lines(plan: Plan) -> list[str]:
     """Return what follows the changes: what is held back and why, and every guard that stops the plan."""
-    lines = [f"held back: {printable(held.change.change_id)}: {printable(held.why)}." for held in plan.held_back]
+    lines = _objection_lines(plan)
+    for guard in plan.guards:
+        mark = "ok  " if guard.status is GuardStatus.passed else "STOP"
+        lines.append(f"{mark} {guard.guard}: {printable(guard.sentence)}")
+    return lines
+
+
+def _objection_lines(plan: Plan) -> list[str]:
+    held_ids = {held.change.change_id for held in plan.held_back}
+    lines = [  # what only waits for a change that is held back would say the same once more
+        f"held back: {printable(where_words(held.change))}  [{printable(held.change.finding_id)}]: {printable(held.why)}."
+        for held in plan.held_back
+        if held.change.depends_on not in held_ids
+    ]
     if plan.equal_already:
         lines.append(
             f"{plan.equal_already} proposed change{'s are' if plan.equal_already != 1 else ' is'} already so at the vendor."
         )
     if plan.left_for_later:
         lines.append(f"{plan.left_for_later} more were not looked at because of --max.")
-    for guard in plan.guards:
-        mark = "ok  " if guard.status is GuardStatus.passed else "STOP"
-        lines.append(f"{mark} {guard.guard}: {printable(guard.sentence)}")
     return lines
 
 

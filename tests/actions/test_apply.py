@@ -368,7 +368,7 @@ def test_the_result_in_words_ends_with_the_counts(write_back, vendors):
     vendors.communities["50"]["community_id"] = "willow"
     lines = result_lines(write_back.apply(path))
     assert lines[-1].endswith("4 applied and read back, 1 left alone because somebody changed the target.")
-    assert lines[-2].startswith("conflict: hubspot communities 50, community_id: Left alone")
+    assert lines[-2].startswith("conflict: HubSpot community 50, community_id: Left alone")
 
 
 def test_recipes_run_twice_change_nothing_the_second_time(write_back, vendors):
