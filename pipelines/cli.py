@@ -12,7 +12,7 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from pipelines.errors import ConfigurationError, HandoffError
+from pipelines.errors import ConfigurationError, HandoffError, file_problem
 from pipelines.progress import ConsoleProgress
 from pipelines.reports import (
     REPORTS,
@@ -41,7 +41,8 @@ import_app = typer.Typer(help="Load files that people hand in.", no_args_is_help
 app.add_typer(import_app, name="import")
 
 out = Console(soft_wrap=False, highlight=False)
-err = Console(stderr=True, highlight=False)
+# in a log, one sentence is one line
+err = Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
 
 AsOf = Annotated[
     datetime | None,
@@ -53,27 +54,42 @@ def _say(sentence: str) -> None:
     err.print(printable(sentence), markup=False)
 
 
-def _stop(error: HandoffError) -> NoReturn:
+def _stop(error: HandoffError, exit_code: int | None = None) -> NoReturn:
     _say(error.sentence)
-    raise typer.Exit(error.exit_code)
+    raise typer.Exit(error.exit_code if exit_code is None else exit_code)
 
 
-def _load() -> tuple[Settings, Rules]:
+def _settings() -> Settings:
+    """Read the settings. Raises ConfigurationError."""
     try:
-        settings = load_settings()
-        return settings, load_rules(settings.rules_dir)
+        return load_settings()
     except ValidationError as error:
         first = error.errors()[0]
         name = "_".join(str(part) for part in first["loc"]).upper()
-        _stop(ConfigurationError(f"The setting {name} is not usable: {first['msg']}. Change it in the environment or in .env."))
+        words = str(first["msg"]).removeprefix("Value error, ")
+        raise ConfigurationError(
+            f"The setting {name} is not usable: {words}. Change it in the environment or in .env."
+        ) from error
+
+
+def _load(*, will_write: bool = True, exit_code: int | None = None) -> tuple[Settings, Rules]:
+    """Return what every command needs, or stop with the sentence; ``exit_code`` where a command's own codes mean something else."""
+    from pipelines.warehouse import check_home
+
+    try:
+        settings = _settings()
+        check_home(settings.handoff_home, will_write=will_write)
+        return settings, load_rules(settings.rules_dir)
     except HandoffError as error:
-        _stop(error)
+        _stop(error, exit_code)
 
 
 @app.command()
 def sync(
     as_of: AsOf = None,
-    accept_shrink: Annotated[bool, typer.Option("--accept-shrink", help="Publish although many records vanished at once.")] = False,
+    accept_shrink: Annotated[
+        bool, typer.Option("--accept-shrink", help="Publish although many records vanished at once.")
+    ] = False,
     fresh_sandbox: Annotated[bool, typer.Option("--fresh-sandbox", help="Forget what was written into the sandbox.")] = False,
     brief: Annotated[bool, typer.Option("--brief", help="Leave out the summary; `handoff status` prints it.")] = False,
 ) -> None:
@@ -110,7 +126,7 @@ def report(
     from pipelines.summary import snapshot_heading
     from pipelines.warehouse import open_current
 
-    settings, _ = _load()
+    settings, _ = _load(will_write=False)
     try:
         reports = [report_named(name) for name in names]
         snapshot = open_current(settings.handoff_home)
@@ -154,7 +170,11 @@ def import_costs(
         costs = open_focus_file(file)
         with progress.running():
             result = run_sync(
-                settings, rules, as_of=as_of_date(settings, rules, as_of.date() if as_of else None), progress=progress, costs=costs
+                settings,
+                rules,
+                as_of=as_of_date(settings, rules, as_of.date() if as_of else None),
+                progress=progress,
+                costs=costs,
             )
     except HandoffError as error:
         _stop(error)
@@ -176,7 +196,7 @@ def status() -> None:
     from pipelines.summary import print_status
     from pipelines.warehouse import open_current
 
-    settings, rules = _load()
+    settings, rules = _load(will_write=False)
     try:
         print_status(out, settings, rules, open_current(settings.handoff_home))
     except HandoffError as error:
@@ -189,11 +209,9 @@ def doctor() -> None:
     from pipelines.doctor import examine
 
     try:
-        settings = load_settings()
-    except ValidationError:
-        _load()
-        raise
-    findings = examine(settings)
+        findings = examine(_settings())
+    except HandoffError as error:
+        _stop(error)
     for line in findings:
         out.print(f"{'ok  ' if line.is_ok else 'DO  '} {printable(line.text)}", markup=False)
     raise typer.Exit(0 if all(line.is_ok for line in findings) else 2)
@@ -249,9 +267,9 @@ def plan(
     limit: Annotated[int | None, typer.Option("--max", help="At most this many changes.")] = None,
 ) -> None:
     """List the changes that would fix findings. Exit 0: nothing to do, 2: changes are planned, 1: error."""
-    from pipelines.fixes import plan_fixes
+    from pipelines.fixes import EXIT_ERROR, plan_fixes
 
-    settings, rules = _load()
+    settings, rules = _load(exit_code=EXIT_ERROR)
     raise typer.Exit(plan_fixes(out, err, settings, rules, rule_ids=rule, limit=limit))
 
 
@@ -260,15 +278,21 @@ def apply_command(
     plan_name: Annotated[str, typer.Argument(metavar="PLAN", help="The plan's id or file, as `handoff plan` printed it.")],
 ) -> None:
     """Write an approved plan to the vendors. Exit 0: all applied, 3: some conflicted or failed, 1: refused."""
-    from pipelines.fixes import apply_fixes
+    from pipelines.fixes import EXIT_ERROR, apply_fixes
 
-    settings, rules = _load()
+    settings, rules = _load(exit_code=EXIT_ERROR)
     raise typer.Exit(apply_fixes(out, err, settings, rules, plan_name))
 
 
 def main() -> None:
-    """Run the command line."""
-    app()
+    """Run the command line. What the operating system refuses about a file is said in one sentence, as every other error is."""
+    try:
+        app()
+    except OSError as error:
+        known = file_problem(error)
+        _say(known.sentence)
+        sys.exit(known.exit_code)
+
 
 if __name__ == "__main__":
     main()

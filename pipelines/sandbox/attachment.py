@@ -24,7 +24,8 @@ def state_file(home: Path) -> Path:
 
 def _answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{url}/_control/health", timeout=2) as answer:
+        # the address is ours: http://127.0.0.1 and the configured port
+        with urllib.request.urlopen(f"{url}/_control/health", timeout=2) as answer:  # noqa: S310
             return bool(json.load(answer).get("handoff_sandbox"))
     except (urllib.error.URLError, OSError, ValueError):
         return False  # nobody there, or somebody else's server: a sandbox of our own is started

@@ -72,7 +72,7 @@ def airtable_rows(client: AirtableClient, rules: Rules, *, as_of: date) -> Landi
     """Read the base. Raises VendorError: a failure is never "no rows"."""
     landing = Landing("airtable")
     base_id = client.base_id
-    for table in _schema(client):
+    for table in base_tables(client):
         table_id = _text(table, "id", "a table")
         fields = table.get("fields") or []
         landing.add(
@@ -97,7 +97,8 @@ def airtable_rows(client: AirtableClient, rules: Rules, *, as_of: date) -> Landi
     return landing
 
 
-def _schema(client: AirtableClient) -> list[Json]:
+def base_tables(client: AirtableClient) -> list[Json]:
+    """Return the tables of the base with their fields. Raises ConfigurationError when the token does not open the base."""
     try:
         answer = client.api.get(client.api.build_url("meta", "bases", client.base_id, "tables"))
     except (Forbidden, NotFound) as error:
@@ -105,7 +106,7 @@ def _schema(client: AirtableClient) -> list[Json]:
             f"Airtable does not show the base {client.base_id} to this token. Check AIRTABLE_BASE_ID, and that the token of "
             "AIRTABLE_TOKEN has that base and the scopes data.records:read and schema.bases:read (https://airtable.com/create/tokens)."
         ) from error
-    return _list(answer, "tables")
+    return list_in(answer, "tables")
 
 
 def _records(client: AirtableClient, table_id: str) -> list[Json]:
@@ -124,7 +125,7 @@ def _records_once(client: AirtableClient, table_id: str) -> list[Json]:
     offsets: set[str] = set()
     options = {"page_size": _PAGE, "use_field_ids": True}
     for page in client.api.iterate_requests("GET", client.api.build_url(client.base_id, table_id), options=options):
-        for record in _list(page, "records"):
+        for record in list_in(page, "records"):
             records[_text(record, "id", "a record")] = record  # pages are a moving picture: the later sight of a record stays
         offset = page.get("offset")
         if offset in offsets:
@@ -162,7 +163,8 @@ def _fields(record: Json) -> Json:
     return fields
 
 
-def _list(answer: Any, key: str) -> list[Json]:
+def list_in(answer: Any, key: str) -> list[Json]:
+    """Return the list that an answer holds under ``key``. Raises GarbageAnswer when it holds none."""
     found = answer.get(key) if isinstance(answer, dict) else None
     if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
         raise GarbageAnswer(

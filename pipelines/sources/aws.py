@@ -45,10 +45,10 @@ _ENDPOINTS: Final = {
 }
 _FORBIDDEN: Final = frozenset({"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"})
 # Organizations has nothing to say: a lone account, or an identity that may not ask
-_NO_ORGANIZATION: Final = frozenset({"AWSOrganizationsNotInUseException", *_FORBIDDEN})
+NO_ORGANIZATION: Final = frozenset({"AWSOrganizationsNotInUseException", *_FORBIDDEN})
 # Cost Explorer has no forecast: too little history, or the day asked for has passed
 _NO_FORECAST: Final = frozenset({"DataUnavailableException", "ValidationException"})
-_NO_BUDGETS: Final = frozenset({"NotFoundException"})
+NO_BUDGETS: Final = frozenset({"NotFoundException"})
 
 
 @dataclass
@@ -124,8 +124,8 @@ def open_aws(settings: Settings, *, sandbox_url: str | None) -> AwsClient:
 def aws_rows(client: AwsClient, rules: Rules, *, as_of: date) -> Landing:  # noqa: ARG001 - every source is asked alike
     """Read costs, forecast and budgets as of a day. Raises VendorError: a failure is never "no rows"."""
     landing = Landing("aws")
-    with _sentences():
-        payer = _payer(client)
+    with in_sentences():
+        payer = payer_account(client)
         window = {"Start": window_start(as_of).isoformat(), "End": as_of.isoformat()}
         landing.add("accounts", _accounts(client, payer, window))
         _read_costs(client, landing, payer, window)
@@ -141,11 +141,12 @@ def window_start(as_of: date) -> date:
     return date(months // 12, months % 12 + 1, 1)
 
 
-def _payer(client: AwsClient) -> str:
+def payer_account(client: AwsClient) -> str:
+    """Return the account that pays: the organization's, or the one of this identity where Organizations has nothing to say."""
     try:
         return str(client.call("organizations", "describe_organization")["Organization"]["MasterAccountId"])
     except Exception as error:
-        if _code(error) not in _NO_ORGANIZATION:
+        if error_code(error) not in NO_ORGANIZATION:
             raise
     return str(client.call("sts", "get_caller_identity")["Account"])
 
@@ -154,7 +155,7 @@ def _accounts(client: AwsClient, payer: str, window: Json) -> Iterator[Json]:
     try:
         found = [account for page in client.pages("organizations", "list_accounts", "NextToken") for account in page["Accounts"]]
     except Exception as error:
-        if _code(error) not in _NO_ORGANIZATION:
+        if error_code(error) not in NO_ORGANIZATION:
             raise
         for value in _dimension_values(client, "LINKED_ACCOUNT", window):
             name = value.get("Attributes", {}).get("description")
@@ -225,7 +226,7 @@ def _read_forecast(client: AwsClient, landing: Landing, payer: str, as_of: date)
             PredictionIntervalLevel=80,
         )
     except Exception as error:
-        if _code(error) not in _NO_FORECAST:
+        if error_code(error) not in _NO_FORECAST:
             raise
         return
     results = answer.get("ForecastResultsByTime") or []
@@ -258,7 +259,7 @@ def _read_budgets(client: AwsClient, landing: Landing, account_id: str, as_of: d
             for item in page.get("BudgetNotificationsForAccount") or []
         ]
     except Exception as error:
-        if _code(error) not in _NO_BUDGETS:
+        if error_code(error) not in NO_BUDGETS:
             raise
         return  # AWS says so when an account has no budget
     landing.add("budgets", (_budget_row(account_id, budget, as_of) for budget in budgets), key=("account_id", "name"))
@@ -311,21 +312,21 @@ def _notification_row(account_id: str, budget_name: str, notification: Json) -> 
     }
 
 
-def _code(error: Exception) -> str:
+def error_code(error: Exception) -> str:
     """Return the code of an error that boto3 parsed; empty for any other."""
     response = getattr(error, "response", None)
     return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
 
 
 @contextmanager
-def _sentences() -> Iterator[None]:
+def in_sentences() -> Iterator[None]:
     """Turn what boto3 raises into sentences; VendorErrors of the transport pass."""
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - comes with boto3
 
     try:
         yield
     except ClientError as error:
-        code, words = _code(error), str(error.response.get("Error", {}).get("Message", ""))[:200].rstrip(".")
+        code, words = error_code(error), str(error.response.get("Error", {}).get("Message", ""))[:200].rstrip(".")
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
         place = f"{error.operation_name} ({code}{f': {words}' if words else ''})"
         if AwsDialect.is_identity(code):

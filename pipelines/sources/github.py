@@ -116,7 +116,7 @@ def open_github(
 def github_rows(client: GithubClient, rules: Rules, *, as_of: date) -> Landing:  # noqa: ARG001 - every source is asked alike
     """Read the projects and the issues. Raises VendorError: a failure is never "no rows"."""
     landing = Landing("github")
-    requests = f"{client.organization}/{rules.organisation['delivery_request_repository']}"
+    requests = request_repository(client, rules)
     repositories = {requests.lower(): requests}
     for number in client.project_numbers:
         for repository in _read_project(client, landing, number):
@@ -126,11 +126,16 @@ def github_rows(client: GithubClient, rules: Rules, *, as_of: date) -> Landing: 
     return landing
 
 
-def _read_project(client: GithubClient, landing: Landing, number: int) -> set[str]:
-    """Read one project and return the repositories (owner/name) whose issues are on it."""
-    path = f"/orgs/{client.organization}/projectsV2/{number}"
+def project_path(client: GithubClient, number: int) -> str:
+    """Return where a project of the organisation is asked for."""
+    return f"/orgs/{client.organization}/projectsV2/{number}"
+
+
+def project_of(client: GithubClient, number: int) -> Json:
+    """Return a project of the organisation. Raises ConfigurationError when this token is not shown it."""
+    path = project_path(client, number)
     try:
-        project = client.get(path).json()
+        project: Json = client.get(path).json()
     except NotFound as error:
         raise ConfigurationError(
             f"GitHub shows no project {number} of the organisation {client.organization} to this token. Check GITHUB_ORG and "
@@ -140,6 +145,26 @@ def _read_project(client: GithubClient, landing: Landing, number: int) -> set[st
         raise GarbageAnswer(
             f"GitHub answered {path} without a project{_errors(project)}, so nothing was loaded from GitHub. Run `handoff sync` again later."
         )
+    return project
+
+
+def request_repository(client: GithubClient, rules: Rules) -> str:
+    """Return the repository (owner/name) whose issues ask for delivery."""
+    return f"{client.organization}/{rules.organisation['delivery_request_repository']}"
+
+
+def no_repository(repository: str) -> ConfigurationError:
+    """Return what to say when GitHub shows no such repository to this token."""
+    return ConfigurationError(
+        f"GitHub shows no repository {repository} to this token. Check delivery_request_repository in rule_organisation.csv and "
+        "GITHUB_ORG, and give the token of GITHUB_TOKEN Issues: read on it."
+    )
+
+
+def _read_project(client: GithubClient, landing: Landing, number: int) -> set[str]:
+    """Read one project and return the repositories (owner/name) whose issues are on it."""
+    path = project_path(client, number)
+    project = project_of(client, number)
     landing.add("projects", [_project_row(client.organization, number, project)], key=("number",))
     fields = [field for page in client.pages(f"{path}/fields") for field in page]
     landing.add("project_fields", (_field_row(number, field) for field in fields), key=("project_number", "id"))
@@ -172,10 +197,7 @@ def _read_issues(client: GithubClient, landing: Landing, repository: str, *, is_
     except NotFound as error:
         if not is_configured:
             raise
-        raise ConfigurationError(
-            f"GitHub shows no repository {repository} to this token. Check delivery_request_repository in rule_organisation.csv and "
-            "GITHUB_ORG, and give the token of GITHUB_TOKEN Issues: read on it."
-        ) from error
+        raise no_repository(repository) from error
 
 
 def _project_row(organization: str, number: int, project: Json) -> Json:

@@ -19,7 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from pipelines.errors import ConfigurationError, GarbageAnswer, NotFound
+from pipelines.errors import ConfigurationError, GarbageAnswer, NotFound, Refused
 from pipelines.settings import SANDBOX_TOKEN
 from pipelines.sources.landing import Landing
 from pipelines.sources.people import EmailHash, email_hash
@@ -37,8 +37,8 @@ Json = dict[str, Any]
 
 # HubSpot's own ids of its object types; the community's is this portal's and stands in rule_organisation.csv.
 OBJECT_TYPE_IDS: Final = {"deals": "0-3", "companies": "0-2", "contacts": "0-1", "orders": "0-123", "line_items": "0-8"}
-_OBJECTS: Final = ("deals", "companies", "contacts", "communities", "orders", "line_items")
-_WITH_PIPELINES: Final = ("deals", "orders")
+OBJECTS: Final = ("deals", "companies", "contacts", "communities", "orders", "line_items")
+WITH_PIPELINES: Final = ("deals", "orders")
 _WITH_HISTORY: Final = {"deals": ("dealstage", "pipeline", "amount", "closedate", "hubspot_owner_id")}
 # People's data is asked for by name only: these, and what map_fields.csv says of contacts.
 _CONTACT_PROPERTIES: Final = ("hs_object_id", "lastmodifieddate", "hs_merged_object_ids")
@@ -78,6 +78,25 @@ def hubspot_rows(client: HubspotClient, rules: Rules, *, as_of: date) -> Landing
     return _Reading(client, rules).run()
 
 
+def object_path(word: str, rules: Rules) -> str:
+    """Return how an object is called in a path: HubSpot's own by name, this portal's by id."""
+    return word if word in OBJECT_TYPE_IDS else rules.organisation["community_object_type"]
+
+
+def property_definitions(api: HubspotApi, word: str, rules: Rules) -> list[Json]:
+    """Return the properties that the portal has on an object. Raises VendorError."""
+    path = object_path(word, rules)
+    try:
+        return results_of(api.properties(path), "property definitions")
+    except NotFound as error:
+        if word != "communities":
+            raise
+        raise ConfigurationError(
+            f"HubSpot knows no object type {path}, which rule_organisation.csv gives as community_object_type. "
+            "Write the id of this portal's community object there (HubSpot: Settings > Objects)."
+        ) from error
+
+
 class _Reading:
     """One reading of the portal, from top to bottom."""
 
@@ -87,9 +106,9 @@ class _Reading:
         self._types = OBJECT_TYPE_IDS | {"communities": rules.organisation["community_object_type"]}
 
     def run(self) -> Landing:
-        for word in _OBJECTS:
+        for word in OBJECTS:
             self._read_object(word)
-        for word in _WITH_PIPELINES:
+        for word in WITH_PIPELINES:
             self._read_pipelines(word)
         self._read_owners()
         for pair in self._rules.associations:
@@ -98,21 +117,12 @@ class _Reading:
         return self._landing
 
     def _path_word(self, word: str) -> str:
-        """HubSpot's own objects are called by name, this portal's by id."""
-        return word if word in OBJECT_TYPE_IDS else self._types[word]
+        return object_path(word, self._rules)
 
     # Records
 
     def _read_object(self, word: str) -> None:
-        try:
-            definitions = _results(self._api.properties(self._path_word(word)), "property definitions")
-        except NotFound as error:
-            if word != "communities":
-                raise
-            raise ConfigurationError(
-                f"HubSpot knows no object type {self._types[word]}, which rule_organisation.csv gives as community_object_type. "
-                "Write the id of this portal's community object there (HubSpot: Settings > Objects)."
-            ) from error
+        definitions = property_definitions(self._api, word, self._rules)
         names = self._requested(word, definitions)
         self._landing.add("properties", (_property_row(word, item) for item in definitions), key=("object_type", "name"))
         for archived in (False, True):
@@ -153,7 +163,7 @@ class _Reading:
         wanted = [_id_of(record, word) for record in records]
         body = {"inputs": [{"id": item} for item in wanted], "properties": names, "propertiesWithHistory": history}
         answer = self._api.read_objects(self._path_word(word), body, archived=archived)
-        found = _results(answer, word)
+        found = results_of(answer, word)
         for error in _errors(answer):
             # A record that was deleted between the two calls is gone; anything else is not understood and stops the reading.
             if error.get("category") != "OBJECT_NOT_FOUND":
@@ -188,7 +198,7 @@ class _Reading:
     # What describes the records
 
     def _read_pipelines(self, word: str) -> None:
-        pipelines = _results(self._api.pipelines(self._path_word(word)), f"pipelines of {word}")
+        pipelines = results_of(self._api.pipelines(self._path_word(word)), f"pipelines of {word}")
         for item in pipelines:
             self._landing.add("pipelines", [_pipeline_row(word, item)], key=("object_type", "id"))
             stages = (_stage_row(word, item, stage) for stage in item.get("stages") or [])
@@ -217,7 +227,7 @@ class _Reading:
         }
 
     def _read_labels(self, source: str, target: str) -> None:
-        labels = _results(self._api.association_labels(self._path_word(source), self._path_word(target)), "association labels")
+        labels = results_of(self._api.association_labels(self._path_word(source), self._path_word(target)), "association labels")
         rows = (
             {
                 "from_object": source,
@@ -249,7 +259,7 @@ class _Reading:
                 words = {str(error.get("category")), str(error.get("subCategory")).rsplit(".", 1)[-1]}
                 if not words & _NO_ASSOCIATIONS:
                     raise GarbageAnswer(_batch_sentence(f"links from {source} to {target}", error))
-            for item in _results(answer, f"links from {source} to {target}"):
+            for item in results_of(answer, f"links from {source} to {target}"):
                 from_id = _id_of(item.get("from") or {}, f"links from {source} to {target}")
                 self._landing.add(
                     "associations",
@@ -327,7 +337,7 @@ def _paged(page: Callable[[str | None], Any], what: str) -> Iterator[list[Json]]
     without_news = 0
     while True:
         answer = page(after)
-        records = _results(answer, what)
+        records = results_of(answer, what)
         news = {_id_of(record, what) for record in records} - ids
         ids |= news
         yield records
@@ -345,7 +355,8 @@ def _next_cursor(answer: Json) -> str | None:
     return None if after in (None, "") else str(after)
 
 
-def _results(answer: Any, what: str) -> list[Json]:
+def results_of(answer: Any, what: str) -> list[Json]:
+    """Return the results of a list answer. Raises GarbageAnswer for anything else."""
     results = answer.get("results") if isinstance(answer, dict) else None
     if not isinstance(results, list) or not all(isinstance(item, dict) for item in results):
         raise GarbageAnswer(

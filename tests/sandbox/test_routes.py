@@ -1,0 +1,36 @@
+"""docs/sandbox.md names what the vendors' sandboxes answer: every route, operation and limit, and none that is not there."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from conftest import PROJECT
+from serving import fresh_state
+
+from pipelines.sandbox import airtable, aws, github
+from pipelines.sandbox.world import World
+
+
+def section(name):
+    text = (PROJECT / "docs/sandbox.md").read_text(encoding="utf-8")
+    return re.search(rf"^## {name}\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE)[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "built"),
+    [
+        ("Airtable", lambda: airtable._Airtable(World(fresh_state()))._routes.listed),
+        ("GitHub", lambda: github._Github(World(fresh_state()))._routes.listed),
+        ("AWS", lambda: [*aws.OPERATIONS, "sts:GetCallerIdentity"]),
+    ],
+)
+def test_every_route_is_documented_and_none_that_is_not_built(name, built):
+    documented = re.findall(r"^\| `((?:[A-Z]+ /|\w+:)[^`]*)`", section(name), re.MULTILINE)
+    assert sorted(documented) == sorted(built())
+
+
+@pytest.mark.parametrize(("name", "module"), [("Airtable", airtable), ("GitHub", github), ("AWS", aws)])
+def test_every_limit_is_documented_with_its_usual_value(name, module):
+    documented = dict(re.findall(r"^\| `(\w+\.\w+)` \| (-?\d+)", section(name), re.MULTILINE))
+    assert documented == {limit: str(value) for limit, value in module.LIMITS.items()}
