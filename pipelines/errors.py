@@ -72,3 +72,11 @@ class DeadlineExceeded(VendorError):
 
 class HostRefused(VendorError):
     """An address outside the allow-list was about to be called; the token was not sent."""
+
+
+def file_problem(error: OSError) -> ConfigurationError:
+    """Return what the operating system refuses about a file, as a sentence with the next step."""
+    return ConfigurationError(
+        f"{error.filename or 'A file'} cannot be used ({error.strerror or error}). Let this user read and write it, make room on "
+        "its disk if that is full, and run the command again."
+    )

@@ -20,7 +20,7 @@ import duckdb
 
 from pipelines import clock, transform, warehouse
 from pipelines.checks import ShrinkGuard
-from pipelines.errors import ConfigurationError
+from pipelines.errors import ConfigurationError, HandoffError
 from pipelines.extract import COMPLETE, STALE, SourceOutcome, count_rows, land, restore_tables
 from pipelines.ledger import Ledger
 from pipelines.sandbox.attachment import attached
@@ -108,7 +108,8 @@ def sync(
     with warehouse.run_lock(home, what=what, started_at=started_at):
         ledger = Ledger.open(home)
         ledger.record_run_started(run_id, what=what, as_of=as_of, started_at=started_at)
-        outcome = "failed"
+        # until it is known better; a run that raises leaves the code that the command line then returns
+        outcome, exit_code = "failed", HandoffError.exit_code
         try:
             with _begin(settings, rules, result, started_at, progress) as run:
                 if costs is None:
@@ -118,11 +119,14 @@ def sync(
                 _land_files(run, costs)
                 _build(run)
                 _publish_or_hold(run, accept_shrink=accept_shrink)
-            outcome = "held" if result.held else "published"
+            outcome, exit_code = "held" if result.held else "published", result.exit_code
+        except HandoffError as error:
+            exit_code = error.exit_code
+            raise
         finally:
             result.seconds = (clock.now() - started_at).total_seconds()
             ledger.record_run_finished(
-                run_id, finished_at=clock.now(), outcome=outcome, exit_code=result.exit_code, details=_details(result)
+                run_id, finished_at=clock.now(), outcome=outcome, exit_code=exit_code, details=_details(result)
             )
             ledger.close()
     return result

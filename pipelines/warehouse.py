@@ -27,7 +27,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 import duckdb
 
-from pipelines.errors import HandoffError
+from pipelines.errors import ConfigurationError, HandoffError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -79,6 +79,29 @@ class Layout:
     def lock_file(self) -> Path:
         """The file whose lock a building process holds."""
         return self.root / ".lock"
+
+
+def check_home(home: Path, *, will_write: bool) -> None:
+    """Raise ConfigurationError when ``home`` is no folder, or this user may not use it or what lies in it."""
+    needed = os.R_OK | os.W_OK if will_write else os.R_OK
+    problem = None
+    try:
+        existing = next(path for path in (home, *home.parents) if path.exists())
+        if not existing.is_dir():
+            problem = f"{existing} is a file"
+        elif not os.access(existing, needed | os.X_OK):
+            problem = f"this user may not {'write' if will_write else 'read'} in {existing}"
+        elif existing == home:
+            parts = sorted(home.iterdir()) if will_write else [Layout(home).root]
+            closed = [path for path in parts if path.exists() and not os.access(path, needed)]
+            problem = f"this user may not {'write' if will_write else 'read'} {closed[0]}" if closed else None
+    except OSError as error:
+        problem = f"{error.strerror}: {error.filename}"
+    if problem is not None:
+        raise ConfigurationError(
+            f"HANDOFF_HOME is {home}, and that cannot be used: {problem}. "
+            "Make it a folder of this user, or set HANDOFF_HOME to another one."
+        )
 
 
 def make_private_folder(folder: Path) -> Path:
@@ -227,7 +250,7 @@ class Snapshot:
     """One published snapshot, opened for reading only."""
 
     def __init__(self, version: Path) -> None:
-        """Open ``version`` (a folder of ``versions/``). One instance per version: DuckDB caches files by path."""
+        """Open ``version`` (a folder of ``versions/``)."""
         self.version = version
         self.run_id = version.name
         self._connection = duckdb.connect(
@@ -235,6 +258,10 @@ class Snapshot:
             read_only=True,
             config={"python_enable_replacements": "false"},
         )
+        # DuckDB shares one instance among a process's connections to a file: the second finds the doors closed already
+        locked = self._connection.execute("select current_setting('lock_configuration')").fetchone()
+        if locked == (True,):
+            return
         # the zone needs an extension of its own loaded, so it comes before the doors are closed
         for statement in ("set global TimeZone = 'UTC'", "set enable_external_access = false", "set lock_configuration = true"):
             self._connection.execute(statement)

@@ -7,12 +7,20 @@ import socket
 from pathlib import Path
 
 import pytest
+from demo import copied, shared_demo_home
 
 PROJECT = Path(__file__).resolve().parent.parent
 # Real input and vendor contracts lie outside the repository; where they are not, the tests that need them skip.
 SHARED = Path(os.environ.get("HANDOFF_SHARED", PROJECT.parent / "shared"))
 
 _SETTINGS = ("HUBSPOT_", "AIRTABLE_", "GITHUB_TOKEN", "GITHUB_WRITE", "GITHUB_BASE", "GITHUB_ORG", "GITHUB_PROJECT", "AWS_")
+
+
+def pytest_configure():
+    # fixtures of the whole session start programs before any test's own fixtures run
+    for name in list(os.environ):
+        if name.startswith(_SETTINGS):
+            del os.environ[name]
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +42,34 @@ def _only_this_test(monkeypatch, tmp_path):
 @pytest.fixture
 def home(tmp_path):
     return tmp_path / "home"
+
+
+@pytest.fixture(scope="session")
+def demo_home(tmp_path_factory):
+    """Return a home with the synced demo, made once per run of pytest; it is shared, so it is read and never written to."""
+    return shared_demo_home(tmp_path_factory)
+
+
+@pytest.fixture
+def copy_of_demo(demo_home, tmp_path):
+    return copied(demo_home, tmp_path / "home")
+
+
+# These two serve tests/actions alone. They stand here because a second conftest.py would take this one's name away from the tests
+# that import from it.
+@pytest.fixture
+def vendors():
+    from vendor_double import Vendors
+    from write_back import fill
+
+    return fill(Vendors())
+
+
+@pytest.fixture
+def write_back(home, vendors):
+    from write_back import WriteBack
+
+    return WriteBack(home, vendors)
 
 
 def shared_file(relative: str) -> Path:

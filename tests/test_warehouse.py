@@ -98,7 +98,9 @@ def test_the_loser_of_two_names_the_holder_and_a_killed_holder_leaves_no_lock(ho
     )
     try:
         assert holder.stdout.readline() == b"held\n"
-        with pytest.raises(warehouse.Locked, match=rf"process {holder.pid} .*`handoff sync` at 2026-11-16 00:00:00 UTC") as caught:
+        with pytest.raises(
+            warehouse.Locked, match=rf"process {holder.pid} .*`handoff sync` at 2026-11-16 00:00:00 UTC"
+        ) as caught:
             publish(home, "r1", 1)
         assert caught.value.exit_code == 75
     finally:
@@ -139,3 +141,12 @@ def test_readers_in_another_process_never_fail_or_go_back_while_versions_are_pub
     output, errors = reader.communicate(timeout=60)
     assert reader.returncode == 0, errors
     assert int(output) > 5
+
+
+def test_a_process_may_open_one_snapshot_twice(home):
+    publish(home, "r1", 1)
+    first, second = warehouse.open_current(home), warehouse.open_current(home)
+    for snapshot in (first, second):
+        assert snapshot.rows("select current_setting('TimeZone') as zone") == [{"zone": "UTC"}]
+        with pytest.raises(duckdb.Error):
+            snapshot.rows("select * from read_text('/etc/hostname')")

@@ -1,0 +1,108 @@
+"""Grids: a mart's rows as people read them. Cells are drawn, never rendered, so vendor text in them is inert."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+import pandas as pd
+import streamlit as st
+
+from dashboards.parts import checked_url
+from pipelines.reports import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from dashboards.queries import Row
+
+# above this the browser fetches rows as they are scrolled to, which a grid with rows to choose cannot do: show no more than this
+MOST_CHOOSABLE: Final = 1_000
+_ROW_HEIGHT: Final = 36
+# from 60 pixels on the grid wraps text
+WRAPPING: Final = 62
+# one pixel more and the grid shows a sliver of an empty row
+_HEADER_HEIGHT: Final = 37
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, str):
+        return printable(value)
+    return value
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a grid: where its value comes from, and how it is shown."""
+
+    title: str
+    value: str | Callable[[Row], Any]
+    config: Any = None
+
+    def of(self, row: Row) -> Any:
+        """Return the cell of ``row``; text loses its control characters."""
+        return _cell(self.value(row) if callable(self.value) else row.get(self.value))
+
+
+def text(width: int, **options: Any) -> Any:
+    """Return the configuration of a text column."""
+    return st.column_config.TextColumn(width=width, **options)
+
+
+def number(width: int, form: str = "accounting", **options: Any) -> Any:
+    """Return the configuration of a number column."""
+    return st.column_config.NumberColumn(width=width, format=form, **options)
+
+
+def day_column(width: int = 100) -> Any:
+    """Return the configuration of a date column: 16 Nov 2026."""
+    return st.column_config.DateColumn(width=width, format="D MMM YYYY")
+
+
+def share(width: int = 110) -> Any:
+    """Return the configuration of a percentage, shown as a bar with its number."""
+    return st.column_config.ProgressColumn(width=width, format="%.0f %%", min_value=0, max_value=100)
+
+
+def percent(column: str) -> Callable[[Row], float | None]:
+    """Return how a ratio column becomes a percentage."""
+    return lambda row: None if row[column] is None else float(row[column]) * 100
+
+
+RECORD: Final = Column(
+    "Record",
+    lambda row: checked_url(row.get("record_url")),
+    st.column_config.LinkColumn(width=68, display_text="Open"),
+)
+
+
+def frame_of(rows: list[Row], columns: Sequence[Column]) -> pd.DataFrame:
+    """Return the grid's data."""
+    return pd.DataFrame({column.title: [column.of(row) for row in rows] for column in columns})
+
+
+def show_grid(
+    rows: list[Row],
+    columns: Sequence[Column],
+    *,
+    name: str,
+    row_height: int = _ROW_HEIGHT,
+    most_height: int = 560,
+    **options: Any,
+) -> Any:
+    """Show ``rows`` as a grid that is as tall as its rows, up to ``most_height`` pixels. ``name`` is what a screen reader says."""
+    height = min(row_height * len(rows) + _HEADER_HEIGHT, most_height)
+    return st.dataframe(
+        frame_of(rows, columns),
+        hide_index=True,
+        height=height,
+        row_height=row_height,
+        placeholder="",
+        lazy=True if len(rows) > MOST_CHOOSABLE else None,
+        alt=name,
+        column_config={column.title: column.config for column in columns if column.config is not None},
+        **options,
+    )

@@ -1,0 +1,88 @@
+"""One snapshot, the head that every page has, and the page that the address names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import duckdb
+import streamlit as st
+from pydantic import ValidationError
+
+from dashboards.pages import PAGES
+from dashboards.parts import Board, Filters, choose_filters, md_escape, show_freshness
+from dashboards.queries import current_reader
+from pipelines.errors import HandoffError
+from pipelines.settings import load_settings
+
+# what DuckDB says when a table or a column is not there
+_OTHER_VERSION: Final = (duckdb.CatalogException, duckdb.BinderException)
+_FOLDER: Final = Path(__file__).resolve().parent
+
+
+def _open_board() -> Board:
+    settings = load_settings()
+    reader = current_reader(settings.handoff_home)
+    return Board(reader, settings, run=reader.run(), sources=reader.sources(), evaluations=reader.evaluations())
+
+
+def _say(error: Exception) -> None:
+    if isinstance(error, HandoffError):
+        st.warning(md_escape(error.sentence), icon=":material/info:")
+    elif isinstance(error, ValidationError):
+        st.warning(
+            "A setting is not usable. `handoff doctor` says which; change it and start the dashboard again.",
+            icon=":material/info:",
+        )
+    else:
+        st.warning(
+            "This snapshot was made by another version of handoff and lacks what this page shows. Run `handoff sync` to build a new one.",
+            icon=":material/info:",
+        )
+
+
+def main() -> None:
+    """Show the page that the address names."""
+    # a named icon would be fetched from another host; this one is ours
+    st.set_page_config(page_title="handoff", page_icon=_FOLDER / "mark.svg", layout="wide", initial_sidebar_state="collapsed")
+    st.logo(_FOLDER / "logo.svg", size="large")
+    try:
+        board = _open_board()
+    except (HandoffError, ValidationError, *_OTHER_VERSION) as error:
+        st.title("handoff", anchor=False)
+        _say(error)
+        return
+    shown: dict[str, Board] = {}
+
+    def show(name: str) -> None:
+        PAGES[name].show(shown["board"])
+
+    pages = {
+        name: st.Page(
+            partial(show, name), title=page.TITLE, icon=page.ICON, url_path=name.replace("_", "-"), default=name == "summary"
+        )
+        for name, page in PAGES.items()
+    }
+    chosen = st.navigation(list(pages.values()), position="top")
+    name = next(name for name, page in pages.items() if page.url_path == chosen.url_path)
+    st.set_page_config(page_title=f"{PAGES[name].TITLE} - handoff")
+    try:
+        shown["board"] = replace(board, filters=_show_head(board, name), pages=pages)
+        chosen.run()
+    except (HandoffError, *_OTHER_VERSION) as error:
+        _say(error)
+
+
+def _show_head(board: Board, name: str) -> Filters:
+    """Show the page's title and question, the filters, and how fresh the data is; return what the filters hold."""
+    page = PAGES[name]
+    with st.container(key="head", horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
+        with st.container(width="content", gap="small"):
+            st.title(page.TITLE, anchor=False)
+            st.markdown(page.QUESTION)
+        filters = choose_filters(board.reader) if page.HAS_FILTERS else Filters()
+    with st.container(gap="xsmall"):
+        show_freshness(board)
+    return filters

@@ -1,0 +1,73 @@
+"""What leadership opens: a few numbers with what to do about each, and the worst findings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import streamlit as st
+
+from dashboards.findings import card, severity_of, totals
+from dashboards.parts import counted, heading, md_escape, show_not_evaluated, show_nothing
+
+if TYPE_CHECKING:
+    from dashboards.parts import Board
+    from dashboards.queries import Row
+
+TITLE: Final = "Summary"
+QUESTION: Final = "What needs somebody today, and who?"
+ICON: Final = ":material/dashboard:"
+HAS_FILTERS: Final = True
+
+_REPORT_PAGES: Final = {
+    "handoff-gaps": "handoff",
+    "missing-intake": "intake",
+    "renewals-due": "renewals",
+    "budget-overruns": "budget",
+}
+_WORST_SHOWN: Final = 8
+
+
+def show(board: Board) -> None:
+    """Show the page."""
+    with st.container(key="summary"):
+        with st.container(key="numbers"):
+            _show_numbers(board)
+        with st.container():
+            _show_worst(board)
+
+
+def _show_numbers(board: Board) -> None:
+    rows = board.reader.summary()
+    if not rows:
+        return
+    for place, row in zip(st.columns(len(rows), gap="small"), rows, strict=True):
+        with place, st.container(border=True, height="stretch", gap="small"):
+            st.metric(md_escape(row["label"]), md_escape(row["value_text"]))
+            st.markdown(md_escape(row["what_to_do"]))
+            page = _REPORT_PAGES.get(row["report"])
+            if page is not None:
+                board.link(page, page.capitalize())
+    if board.filters.are_set:
+        st.caption("These numbers are the whole organisation's; the filters apply to the findings.")
+
+
+def _show_worst(board: Board) -> None:
+    rows = board.filters.keep(board.reader.findings("findings"))
+    note_md = f"{counted(len(rows), 'finding')}: {totals(rows)}. Each page has its own in full." if rows else ""
+    heading("Worst findings first", note_md, board=board, rows=rows, name="findings")
+    show_not_evaluated(board, None)
+    if not rows:
+        show_nothing(board, None, "Nothing is missing, late, due or over budget")
+        return
+    worst = [row for row in rows if severity_of(row) != "unknown"][:_WORST_SHOWN]
+    left, right = st.columns(2, gap="small")
+    for number, row in enumerate(worst or rows[:_WORST_SHOWN]):
+        with left if number % 2 == 0 else right:
+            _show_card(board, row)
+
+
+def _show_card(board: Board, row: Row) -> None:
+    with card(row):
+        page = _REPORT_PAGES.get(row["report"])
+        if page is not None:
+            board.link(page, "Evidence", finding=row["finding_id"])

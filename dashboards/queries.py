@@ -1,0 +1,219 @@
+"""All SQL of the dashboard. It reads the published schemas and nothing else; each answer is kept for as long as its snapshot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import streamlit as st
+
+from pipelines.reports import REPORTS, report_rows
+from pipelines.warehouse import NoSnapshot, Snapshot, current_version, open_current
+
+Row = dict[str, Any]
+
+# Readers of one process share a snapshot; the one before stays open for sessions that are in the middle of a page.
+_SNAPSHOTS_OPEN: Final = 3
+_ANSWERS_KEPT: Final = 120
+
+_RUN: Final = "select * from marts.rpt_run"
+_SOURCES: Final = "select * from marts.rpt_sources order by source = 'files', source_name"
+_EVALUATIONS: Final = "select * from marts.rpt_rule_evaluations order by report, rule_id"
+_SUMMARY: Final = "select * from marts.rpt_summary order by summary_rank"
+# every name that a filter may hold, whatever page is shown: a link with an owner means the same everywhere
+_PEOPLE: Final = """
+    select distinct owner as name from marts.fct_findings where owner is not null
+    union
+    select distinct deal_owner from marts.rpt_handoff_deals where deal_owner is not null
+    union
+    select distinct delivery_owner from marts.rpt_handoff_deals where delivery_owner is not null
+    union
+    select distinct deal_owner from marts.rpt_intake_deals where deal_owner is not null
+    union
+    select distinct deal_owner from marts.fct_renewals_due where deal_owner is not null
+    order by name
+"""
+_COMMUNITIES: Final = """
+    select distinct community_name as name from marts.fct_findings where community_name is not null
+    union
+    select distinct community_name from marts.rpt_handoff_deals where community_name is not null
+    union
+    select distinct community_name from marts.fct_renewals_due where community_name is not null
+    union
+    select distinct community_name from marts.fct_budget_months where community_name is not null
+    order by name
+"""
+_TEAMS: Final = "select distinct owner_team as name from marts.fct_findings where owner_team is not null order by name"
+_HANDOFF_DEALS: Final = """
+    select *
+    from marts.rpt_handoff_deals
+    order by handoff_score_low_ratio nulls first, handoff_started_on, deal_name
+"""
+_INTAKE_DEALS: Final = """
+    select *
+    from marts.rpt_intake_deals
+    order by weighted_completeness_ratio nulls first, deal_name
+"""
+_INTAKE_FIELDS: Final = """
+    select
+        deal_id, field_label, field_status, value_shown, source_used, other_values, severity, required_since_on, weight,
+        what_to_do
+    from marts.fct_missing_intake
+    order by deal_id, field_status = 'ok', weight desc nulls last, field_label
+"""
+_RENEWALS: Final = """
+    select *
+    from marts.fct_renewals_due
+    order by effective_end_on nulls last, deal_name
+"""
+_BUDGET_MONTHS: Final = """
+    select *
+    from marts.fct_budget_months
+    order by month_on desc, variance_usd desc nulls last, gross_usd desc nulls last, subject
+"""
+_DAILY_COSTS: Final = """
+    select usage_on, coverage, community_name, currency, sum(billed_cost) as billed_cost, bool_or(is_estimated) as is_estimated
+    from marts.fct_daily_costs
+    where is_counted and charge_category = 'Usage'
+    group by all
+    order by usage_on, coverage
+"""
+_UNATTRIBUTED: Final = """
+    select
+        provider_name, billing_account_id, sub_account_id, sub_account_name,
+        date_trunc('month', usage_on)::date as month_on,
+        min(usage_on) as first_on, max(usage_on) as last_on, sum(billed_cost) as billed_cost
+    from marts.fct_daily_costs
+    where is_counted and coverage = 'unattributed'
+    group by all
+    having sum(billed_cost) <> 0
+    order by month_on desc, billed_cost desc
+"""
+_CHANGES: Final = "select * from actions.act_changes order by is_blocked, system, change_id"
+_QUARANTINE: Final = "select * from marts.rpt_quarantine order by quarantined_at desc, source, table_name, record_ref"
+_TABLES: Final = "select * from marts.rpt_source_tables order by source, table_name"
+
+
+@st.cache_resource(max_entries=_SNAPSHOTS_OPEN, show_spinner=False)
+def _opened(version: str) -> Snapshot:
+    return Snapshot(Path(version))
+
+
+@st.cache_data(max_entries=_ANSWERS_KEPT, show_spinner=False)
+def _rows(version: str, sql: str) -> list[Row]:
+    try:
+        return _opened(version).rows(sql)
+    except (duckdb.ConnectionException, duckdb.IOException):
+        _opened.clear(version)
+        return _opened(version).rows(sql)
+
+
+@st.cache_data(max_entries=_ANSWERS_KEPT, show_spinner=False)
+def _report(version: str, name: str) -> list[Row]:
+    return report_rows(_opened(version), REPORTS[name])
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads one snapshot. A page gets one Reader, so that what it shows belongs together though a sync publishes meanwhile."""
+
+    version: str
+
+    @property
+    def run_id(self) -> str:
+        """The id of the run that published the snapshot."""
+        return Path(self.version).name
+
+    def run(self) -> Row:
+        """Return whose data it is and as of when."""
+        return _rows(self.version, _RUN)[0]
+
+    def sources(self) -> list[Row]:
+        """Return how fresh each source is."""
+        return _rows(self.version, _SOURCES)
+
+    def evaluations(self) -> list[Row]:
+        """Return which rules could be judged."""
+        return _rows(self.version, _EVALUATIONS)
+
+    def summary(self) -> list[Row]:
+        """Return the few numbers of the first page."""
+        return _rows(self.version, _SUMMARY)
+
+    def findings(self, report: str) -> list[Row]:
+        """Return the findings of a report as `handoff report` prints them, most severe first."""
+        return _report(self.version, report)
+
+    def owners(self) -> list[str]:
+        """Return everybody who owns something."""
+        return [row["name"] for row in _rows(self.version, _PEOPLE)]
+
+    def communities(self) -> list[str]:
+        """Return every community that something is known of."""
+        return [row["name"] for row in _rows(self.version, _COMMUNITIES)]
+
+    def teams(self) -> list[str]:
+        """Return the teams that own findings."""
+        return [row["name"] for row in _rows(self.version, _TEAMS)]
+
+    def handoff_deals(self) -> list[Row]:
+        """Return the deals in handoff, the least complete first."""
+        return _rows(self.version, _HANDOFF_DEALS)
+
+    def intake_deals(self) -> list[Row]:
+        """Return the deals that owe intake, the least complete first."""
+        return _rows(self.version, _INTAKE_DEALS)
+
+    def intake_fields(self) -> list[Row]:
+        """Return every field that a deal owes, also those that are fine."""
+        return _rows(self.version, _INTAKE_FIELDS)
+
+    def renewals(self) -> list[Row]:
+        """Return the head of each chain of agreements, the first to end first."""
+        return _rows(self.version, _RENEWALS)
+
+    def budget_months(self) -> list[Row]:
+        """Return deal and month, or account and month, the newest month first."""
+        return _rows(self.version, _BUDGET_MONTHS)
+
+    def daily_costs(self) -> list[Row]:
+        """Return usage by day, coverage and community."""
+        return _rows(self.version, _DAILY_COSTS)
+
+    def unattributed(self) -> list[Row]:
+        """Return what no deal is known for, by account and month."""
+        return _rows(self.version, _UNATTRIBUTED)
+
+    def changes(self) -> list[Row]:
+        """Return the proposed changes."""
+        return _rows(self.version, _CHANGES)
+
+    def quarantine(self) -> list[Row]:
+        """Return the records that were set aside."""
+        return _rows(self.version, _QUARANTINE)
+
+    def rows(self, sql: str) -> list[Row]:
+        """Answer the SQL of somebody else: ``make_plan`` brings its own, and a process can open a snapshot only once."""
+        return _opened(self.version).rows(sql)
+
+    def source_tables(self) -> list[Row]:
+        """Return how many rows each raw table holds."""
+        return _rows(self.version, _TABLES)
+
+
+def current_reader(home: Path) -> Reader:
+    """Return a Reader of the published snapshot. Raises NoSnapshot, saying what to run first."""
+    for attempt in (1, 2):  # the version may be removed between reading the pointer and opening the file
+        version = current_version(home)
+        if version is None:
+            break
+        try:
+            _opened(str(version))
+            return Reader(str(version))
+        except duckdb.Error:
+            if attempt == 2:
+                break
+    open_current(home).close()  # it says in one sentence what is wrong
+    raise NoSnapshot(f"The snapshot in {home} could not be read. Run `handoff doctor`.")

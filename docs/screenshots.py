@@ -1,0 +1,87 @@
+"""Makes the pictures in docs/images from the demo: a sync in a temporary folder, the dashboard over it, Debian's Chromium.
+
+    .venv/bin/python docs/screenshots.py
+
+Run it after a change to what the pages look like, and commit the pictures.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from playwright.sync_api import Error, sync_playwright
+
+from dashboards.launch import command
+from pipelines.settings import PROJECT_ROOT, ambient_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Page
+
+IMAGES: Final = PROJECT_ROOT / "docs" / "images"
+CHROMIUM: Final = "/usr/bin/chromium"
+# file name, address, width and height in pixels
+PICTURES: Final = (
+    ("summary.png", "", 1440, 900),
+    ("handoff.png", "handoff", 1440, 900),
+    ("phone.png", "handoff", 390, 844),
+)
+_READY: Final = "[data-testid=stApp][data-test-script-state=notRunning][data-test-connection-state=CONNECTED]"
+_TRIES: Final = 60
+
+
+@contextmanager
+def _dashboard() -> Iterator[int]:
+    """Sync the demo, serve it, and yield the port."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = ambient_environment() | {"HANDOFF_HOME": f"{folder}/home"}
+        subprocess.run([sys.executable, "-m", "pipelines.cli", "sync"], env=environment, cwd=folder, check=True)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        with subprocess.Popen(command(port), env=environment, cwd=folder) as server:
+            try:
+                yield port
+            finally:
+                server.send_signal(signal.SIGTERM)
+
+
+def _open(page: Page, address: str) -> None:
+    for attempt in range(_TRIES):
+        try:
+            page.goto(address)
+            break
+        except Error:  # the server is starting
+            if attempt == _TRIES - 1:
+                raise
+            page.wait_for_timeout(500)
+    page.wait_for_selector("h1")
+    page.wait_for_selector(_READY)
+    page.wait_for_timeout(1500)  # grids and charts are drawn after the script has ended
+
+
+def main() -> None:
+    """Make every picture."""
+    IMAGES.mkdir(exist_ok=True)
+    with _dashboard() as port, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+        )
+        for name, path, width, height in PICTURES:
+            page = browser.new_page(viewport={"width": width, "height": height})
+            _open(page, f"http://127.0.0.1:{port}/{path}")
+            page.screenshot(path=IMAGES / name)
+            page.close()
+            print(f"{name}: {(IMAGES / name).stat().st_size / 1000:.0f} kB")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""However it is started, the dashboard listens on this machine only and answers with headers that hostile text cannot get past."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import http.client
+import re
+import sys
+
+import invented
+import pytest
+from dashboard_server import listening_addresses, serving, typed
+
+from dashboards.launch import APP, command
+
+
+def answer(port, path="/", host=None):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET", path, headers={"Host": host} if host else {})
+    response = connection.getresponse()
+    return response, response.read().decode()
+
+
+def test_the_command_names_the_script_by_its_path_and_binds_to_loopback():
+    started = command(8600)
+    assert started[:4] == [sys.executable, "-m", "streamlit", "run"]
+    assert APP.is_absolute()
+    assert started[4] == str(APP)
+    assert {"--server.address=127.0.0.1", "--server.port=8600", "--browser.gatherUsageStats=false"} <= set(started)
+
+
+@pytest.mark.slow
+def test_handoff_dashboard_binds_to_loopback_whatever_the_environment_says(home, tmp_path):
+    invented.publish(home, invented.rows())
+    with serving(home, tmp_path, command, STREAMLIT_SERVER_ADDRESS="0.0.0.0", STREAMLIT_CLIENT_SHOW_ERROR_DETAILS="full") as port:  # noqa: S104 - what must not happen
+        assert listening_addresses(port) == {"127.0.0.1"}
+
+
+@pytest.mark.slow
+def test_streamlit_run_typed_elsewhere_binds_to_loopback_and_sends_the_same_headers(home, tmp_path):
+    invented.publish(home, invented.rows())
+    with serving(home, tmp_path, typed) as port:
+        assert listening_addresses(port) == {"127.0.0.1"}
+        response, page = answer(port)
+        policy = response.headers["content-security-policy"]
+        for script in re.findall(r"<script>(.*?)</script>", page, flags=re.DOTALL):
+            assert base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() in policy
+        assert "img-src 'self' data: blob:" in policy
+        assert "unsafe-eval" not in policy
+        assert "st-key-narrow-" in page
+        assert response.headers["x-frame-options"] == "DENY"
+        assert response.headers["x-content-type-options"] == "nosniff"
+        assert answer(port, host="evil.invalid")[0].status == 400
+        assert answer(port, host=f"localhost:{port}")[0].status == 200
