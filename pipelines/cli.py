@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ from pipelines.reports import (
     not_evaluated,
     print_findings,
     printable,
+    report_columns,
     report_named,
     report_rows,
 )
@@ -133,7 +134,7 @@ def report(
     except HandoffError as error:
         _stop(error)
     for line in snapshot_heading(snapshot):
-        err.print(line, markup=False)
+        _say(line)
     all_rows = []
     for wanted in reports:
         rows = report_rows(snapshot, wanted, owner=owner)
@@ -151,7 +152,10 @@ def report(
     if output_format is ReportFormat.json:
         sys.stdout.write(as_json(all_rows) + "\n")
     elif output_format is ReportFormat.csv:
-        sys.stdout.write(as_csv(all_rows))
+        columns = [column for wanted in reports for column in report_columns(snapshot, wanted)]
+        text = as_csv(all_rows, columns)
+        # a file gets every character; what is looked at must not steer the terminal
+        sys.stdout.write("\n".join(map(printable, text.split("\n"))) if sys.stdout.isatty() else text)
 
 
 @import_app.command("costs")
@@ -209,12 +213,14 @@ def doctor() -> None:
     from pipelines.doctor import examine
 
     try:
-        findings = examine(_settings())
+        settings = _settings()
     except HandoffError as error:
         _stop(error)
-    for line in findings:
-        out.print(f"{'ok  ' if line.is_ok else 'DO  '} {printable(line.text)}", markup=False)
-    raise typer.Exit(0 if all(line.is_ok for line in findings) else 2)
+    is_ok = True
+    for line in examine(settings):
+        is_ok = is_ok and line.is_ok
+        out.print(f"{'ok  ' if line.is_ok else 'DO  '} {printable(line.text)}", markup=False, soft_wrap=not out.is_terminal)
+    raise typer.Exit(0 if is_ok else 2)
 
 
 @app.command()
@@ -254,11 +260,11 @@ def dashboard(port: Annotated[int | None, typer.Option(help="Port on 127.0.0.1; 
     settings, _ = _load()
     chosen = port or settings.dashboard_port
     out.print(f"Dashboard: http://127.0.0.1:{chosen} (stop it with Ctrl-C)", markup=False)
+    out.file.flush()
     environment = ambient_environment() | {"HANDOFF_HOME": str(settings.handoff_home), "RULES_DIR": str(settings.rules_dir)}
-    try:
-        raise typer.Exit(subprocess.run(command(chosen), env=environment, check=False).returncode)
-    except KeyboardInterrupt:
-        raise typer.Exit(0) from None
+    program = command(chosen)
+    # in place of this process, so that whoever stops it stops the server, and no server is left behind
+    os.execve(program[0], program, environment)  # noqa: S606 - no shell, our own command
 
 
 @app.command()

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pipelines import warehouse
-from pipelines.errors import HandoffError
+from pipelines.errors import HandoffError, file_problem
 from pipelines.ledger import Ledger
 from pipelines.rules import load_rules
-from pipelines.settings import VENDORS
+from pipelines.settings import ENV_FILE, TOKENS, VENDORS, WRITE_TOKENS, names_in_env_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pipelines.settings import Settings
+    from pipelines.rules import Rules
+    from pipelines.settings import Settings, Vendor
 
 # A snapshot and its private copy must fit beside each other, with room for the models' work.
 FREE_SPACE_FACTOR: Final = 4
 FREE_SPACE_MINIMUM: Final = 500_000_000
+# Names in .env that begin like this are meant for handoff; AWS has many more of its own.
+_OUR_PREFIXES: Final = ("HANDOFF_", "HUBSPOT_", "AIRTABLE_", "GITHUB_")
+_READABLE_BY_OTHERS: Final = 0o077
 
 
 @dataclass(frozen=True)
@@ -32,34 +37,120 @@ class Examined:
     text: str
 
 
-def examine(settings: Settings) -> list[Examined]:
-    """Return one line for each thing that was looked at."""
-    return [*_rules(settings), *_vendors(settings), *_disk(settings), *_snapshots(settings), *_ledger(settings)]
-
-
-def _rules(settings: Settings) -> Iterator[Examined]:
+def examine(settings: Settings) -> Iterator[Examined]:
+    """Yield one line for each thing that was looked at, as soon as it was."""
+    yield from _env_file(settings)
+    rules: Rules | None = None
     try:
         rules = load_rules(settings.rules_dir)
+        count = len(rules.table("rule_findings"))
+        yield Examined(True, f"Rule tables: profile {rules.profile}, {count} rules in {settings.rules_dir}.")
+    except HandoffError as error:
+        yield Examined(False, error.sentence)
+    for vendor in VENDORS:
+        yield from _vendor(vendor, settings, rules)
+    try:
+        warehouse.check_home(settings.handoff_home, will_write=True)
     except HandoffError as error:
         yield Examined(False, error.sentence)
         return
-    yield Examined(True, f"Rule tables: profile {rules.profile}, {len(rules.table('rule_findings'))} rules in {settings.rules_dir}.")
+    yield _disk(settings)
+    yield from _snapshots(settings)
+    yield from _ledger(settings)
 
 
-def _vendors(settings: Settings) -> Iterator[Examined]:
+def _env_file(settings: Settings) -> Iterator[Examined]:
+    if not ENV_FILE.is_file():
+        return
+    place = ENV_FILE.absolute()
+    mode = ENV_FILE.stat().st_mode & 0o777
+    if mode & _READABLE_BY_OTHERS:
+        yield Examined(
+            False, f"{place} holds tokens and other users of this machine may use it (mode {mode:o}). Run `chmod 600 {place}`."
+        )
+    known = {name.upper() for name in type(settings).model_fields}
+    strange = []
+    for name in names_in_env_file():
+        near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.75)
+        if name.upper() not in known and (near or name.upper().startswith(_OUR_PREFIXES)):
+            strange.append(f"{name} (perhaps {near[0]})" if near else name)
+    if strange:
+        yield Examined(
+            False, f"{place} sets what is no setting of handoff: {', '.join(strange)}. docs/settings.md lists them all."
+        )
+    if not (mode & _READABLE_BY_OTHERS or strange):
+        yield Examined(True, f"Settings: {place} is for this user only, and handoff knows what it sets.")
+
+
+def _vendor(vendor: Vendor, settings: Settings, rules: Rules | None) -> Iterator[Examined]:
+    if settings.is_sandbox(vendor):
+        yield _sandbox_line(vendor, settings)
+        return
+    if rules is None:
+        yield Examined(
+            False, f"{vendor}: not asked, because the rule tables say what to ask for. Repair them and run this again."
+        )
+        return
     from pipelines.access import probe  # noqa: PLC0415 - builds the vendors' clients
 
-    for vendor in VENDORS:
-        if settings.is_sandbox(vendor):
-            yield Examined(True, f"{vendor}: no token is set, so the SANDBOX is read. The README says where to get a token.")
-            continue
-        try:
-            yield Examined(True, f"{vendor}: {probe(vendor, settings)}")
-        except HandoffError as error:
-            yield Examined(False, error.sentence)
+    try:
+        access = probe(vendor, settings, rules)
+    except HandoffError as error:
+        yield Examined(False, f"{vendor}: {error.sentence}")
+        return
+    if access.fine:
+        yield Examined(True, f"{vendor}: {access.fine}")
+    for sentence in access.to_do:
+        yield Examined(False, f"{vendor}: {sentence}")
+    yield from _write_token(vendor, settings)
 
 
-def _disk(settings: Settings) -> Iterator[Examined]:
+def _sandbox_line(vendor: Vendor, settings: Settings) -> Examined:
+    """Say that the sandbox is read; settings of a vendor without its token are most likely a token under a wrong name."""
+    given = sorted(
+        name.upper() for name in settings.model_fields_set if name.startswith(f"{vendor}_") and getattr(settings, name)
+    )
+    wanted = TOKENS[vendor].upper()
+    if given:
+        return Examined(
+            False,
+            f"{vendor}: {', '.join(given)} is set and {wanted} is not, so the SANDBOX is read. Set {wanted} as well, or unset the rest.",
+        )
+    return Examined(True, f"{vendor}: no token is set, so the SANDBOX is read. The README says where to get a token.")
+
+
+def _write_token(vendor: Vendor, settings: Settings) -> Iterator[Examined]:
+    """Say that this machine can write: a place where only syncs run should not be able to."""
+    name = WRITE_TOKENS.get(vendor)
+    token = getattr(settings, name) if name else None
+    if name is None or token is None:
+        return
+    if token == getattr(settings, TOKENS[vendor]):
+        yield Examined(
+            False,
+            f"{vendor}: {name.upper()} and {TOKENS[vendor].upper()} are the same, so every sync holds a token that may write. "
+            "Make one of its own for reading.",
+        )
+        return
+    only_syncs = "" if _was_ever_planned(settings) else " No plan was ever made in this home."
+    yield Examined(
+        True,
+        f"{vendor}: {name.upper()} is set, so `handoff apply` can write from here.{only_syncs} Unset it where only syncs run.",
+    )
+
+
+def _was_ever_planned(settings: Settings) -> bool:
+    try:
+        ledger = Ledger.existing(settings.handoff_home)
+        if ledger is None:
+            return False
+        with ledger:
+            return bool(ledger.plan_rows())
+    except (HandoffError, OSError):
+        return False  # the ledger's own line says what is wrong with it
+
+
+def _disk(settings: Settings) -> Examined:
     home = settings.handoff_home
     existing = next(path for path in (home, *home.parents) if path.exists())
     free = shutil.disk_usage(existing).free
@@ -67,11 +158,11 @@ def _disk(settings: Settings) -> Iterator[Examined]:
     size = (version / warehouse.FILE_NAME).stat().st_size if version and (version / warehouse.FILE_NAME).exists() else 0
     needed = max(FREE_SPACE_FACTOR * size, FREE_SPACE_MINIMUM)
     if free < needed:
-        yield Examined(
-            False, f"Disk: {free / 1e6:,.0f} MB are free at {existing}; a run needs about {needed / 1e6:,.0f} MB. Free some space there."
+        return Examined(
+            False,
+            f"Disk: {free / 1e6:,.0f} MB are free at {existing}; a run needs about {needed / 1e6:,.0f} MB. Free some space there.",
         )
-    else:
-        yield Examined(True, f"Disk: {free / 1e9:,.1f} GB are free at {existing}.")
+    return Examined(True, f"Disk: {free / 1e9:,.1f} GB are free at {existing}.")
 
 
 def _snapshots(settings: Settings) -> Iterator[Examined]:
@@ -82,29 +173,35 @@ def _snapshots(settings: Settings) -> Iterator[Examined]:
         return
     if not current.is_dir():
         yield Examined(False, f"Snapshots: the pointer {layout.current} leads to {current}, which is gone. Run `handoff sync`.")
-    for version in sorted(layout.versions.iterdir(), reverse=True):
+    versions = sorted(layout.versions.iterdir(), reverse=True) if layout.versions.is_dir() else []
+    for version in versions:
         yield _snapshot(version, is_current=version == current)
 
 
 def _snapshot(version: Path, *, is_current: bool) -> Examined:
     name = f"Snapshot {version.name}{' (current)' if is_current else ''}"
+    repair = "Run `handoff sync` to publish a sound one." if is_current else f"It is not in use; remove {version}."
     try:
         expected = json.loads((version / "manifest.json").read_text(encoding="utf-8"))["sha256"]
         actual = warehouse.sha256_of(version / warehouse.FILE_NAME)
     except (OSError, ValueError, KeyError) as error:
-        return Examined(False, f"{name} is not whole ({type(error).__name__}: {error}). Run `handoff sync` to publish a sound one.")
+        return Examined(False, f"{name} is not whole ({type(error).__name__}: {error}). {repair}")
     if actual != expected:
-        return Examined(False, f"{name} was changed after it was published (its SHA-256 differs). Run `handoff sync` to publish a sound one.")
+        return Examined(False, f"{name} was changed after it was published (its SHA-256 differs). {repair}")
     return Examined(True, f"{name} is as it was published.")
 
 
 def _ledger(settings: Settings) -> Iterator[Examined]:
-    ledger = Ledger.existing(settings.handoff_home)
-    if ledger is None:
-        yield Examined(True, "Ledger: nothing has been recorded yet.")
+    try:
+        ledger = Ledger.existing(settings.handoff_home)
+        if ledger is None:
+            yield Examined(True, "Ledger: nothing has been recorded yet.")
+            return
+        with ledger:
+            verified = ledger.verify()
+    except (HandoffError, OSError) as error:
+        yield Examined(False, (file_problem(error) if isinstance(error, OSError) else error).sentence)
         return
-    with ledger:
-        verified = ledger.verify()
     if verified.is_sound:
         yield Examined(True, f"Ledger: {verified.row_count} rows, the chain is unbroken.")
     else:

@@ -45,7 +45,9 @@ class SourceOutcome:
         return sum(self.row_counts.values())
 
 
-def land(outcome: SourceOutcome, open_source: Callable[[], Any], *, building_file: Path, previous_file: Path | None, work: Path) -> None:
+def land(
+    outcome: SourceOutcome, open_source: Callable[[], Any], *, building_file: Path, previous_file: Path | None, work: Path
+) -> None:
     """Extract a source and load it into ``raw_<source>`` of the private copy; ``outcome`` says how it went.
 
     A failure of any kind leaves the tables as the last complete load left them.

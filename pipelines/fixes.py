@@ -9,9 +9,10 @@ from pipelines import clock
 from pipelines.actions.apply import apply_plan
 from pipelines.actions.plan import find_plan, make_plan, save_plan
 from pipelines.actions.rendering import plan_lines, result_lines
-from pipelines.errors import HandoffError
+from pipelines.errors import HandoffError, file_problem
 from pipelines.ledger import Ledger
 from pipelines.progress import ConsoleProgress
+from pipelines.reports import printable
 from pipelines.sandbox.attachment import attached
 from pipelines.warehouse import open_current
 
@@ -28,9 +29,10 @@ EXIT_ERROR: Final = 1
 EXIT_LOCKED: Final = 75
 
 
-def _failure(err: Console, error: HandoffError) -> int:
-    err.print(error.sentence, markup=False)
-    return EXIT_LOCKED if error.exit_code == EXIT_LOCKED else EXIT_ERROR
+def _failure(err: Console, error: HandoffError | OSError) -> int:
+    known = file_problem(error) if isinstance(error, OSError) else error
+    err.print(printable(known.sentence), markup=False)
+    return EXIT_LOCKED if known.exit_code == EXIT_LOCKED else EXIT_ERROR
 
 
 def plan_fixes(
@@ -45,7 +47,7 @@ def plan_fixes(
             )
         if not plan.is_empty:
             save_plan(plan, settings.handoff_home)
-    except HandoffError as error:
+    except (HandoffError, OSError) as error:
         return _failure(err, error)
     if plan.is_sandbox:
         err.print("SANDBOX: the changes are about the invented organisation.", markup=False)
@@ -74,7 +76,7 @@ def apply_fixes(out: Console, err: Console, settings: Settings, rules: Rules, na
                 progress=progress,
                 sandbox_url=sandbox_url,
             )
-    except HandoffError as error:
+    except (HandoffError, OSError) as error:
         return _failure(err, error)
     for line in result_lines(result):
         (err if result.refused else out).print(line, markup=False, soft_wrap=True)

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from rich.box import SIMPLE_HEAD
 from rich.padding import Padding
@@ -19,6 +20,8 @@ from rich.text import Text
 from pipelines.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rich.console import Console
 
     from pipelines.warehouse import Snapshot
@@ -66,12 +69,18 @@ REPORTS: Final[dict[str, Report]] = {
             "Which agreements end soon, and is somebody talking?",
             f"select * from marts.fct_renewal_findings {_ORDER}",
         ),
-        Report("budget-overruns", "Where does cloud spend leave its budget or agreement?", f"select * from marts.fct_budget_overruns {_ORDER}"),
+        Report(
+            "budget-overruns",
+            "Where does cloud spend leave its budget or agreement?",
+            f"select * from marts.fct_budget_overruns {_ORDER}",
+        ),
     )
 }
 
 # A spreadsheet runs text that begins with one of these; see OWASP "CSV injection".
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
+# What may stand in an address without ending a Markdown link or a table cell
+_URL_CHARACTERS: Final = "%/:?#@!$&'*+,;=~-._"
 _SHOWN_COLUMNS: Final = (
     ("severity", "Severity"),
     ("finding_id", "Finding"),
@@ -102,6 +111,11 @@ def report_rows(snapshot: Snapshot, report: Report, *, owner: str | None = None)
     return rows
 
 
+def report_columns(snapshot: Snapshot, report: Report) -> list[str]:
+    """Return the columns of a report in their order, also when it has no rows."""
+    return [row["column_name"] for row in snapshot.rows(f"describe {report.sql}")]
+
+
 def not_evaluated(snapshot: Snapshot, report: Report) -> list[str]:
     """Return one sentence for each rule of the report that could not be judged as of now."""
     return [
@@ -116,8 +130,11 @@ def _gate_words(gate: str) -> str:
 
 
 def as_json(rows: list[Row]) -> str:
-    """Return one array of objects; dates are ISO text, amounts decimal text."""
-    return json.dumps(rows, indent=2, default=_json_value, ensure_ascii=False)
+    """Return one array of objects; dates are ISO text, amounts decimal text. What steers a terminal is written as an escape."""
+    text = json.dumps(rows, indent=2, default=_json_value, ensure_ascii=False)
+    return "".join(
+        character if character.isprintable() or character == "\n" else json.dumps(character)[1:-1] for character in text
+    )
 
 
 def _json_value(value: object) -> object:
@@ -128,11 +145,16 @@ def _json_value(value: object) -> object:
     raise TypeError(f"{type(value).__name__} has no JSON form here")
 
 
-def as_csv(rows: list[Row]) -> str:
-    """Return CSV whose text cells no spreadsheet takes for a formula; numbers stay numbers."""
+def as_csv(rows: list[Row], columns: Iterable[str] = ()) -> str:
+    """Return CSV whose text cells no spreadsheet takes for a formula; numbers stay numbers.
+
+    ``columns`` come first, those that only some rows have come after them. Every text stands in quotes: a bare carriage return would
+    begin a new line for a spreadsheet, and with it a cell that nobody looked at.
+    """
     output = io.StringIO()
-    if rows:
-        writer = csv.DictWriter(output, fieldnames=list(rows[0]), lineterminator="\n")
+    names = dict.fromkeys([*columns, *(name for row in rows for name in row)])
+    if names:
+        writer = csv.DictWriter(output, fieldnames=list(names), lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
         writer.writeheader()
         writer.writerows({name: csv_cell(value) for name, value in row.items()} for row in rows)
     return output.getvalue()
@@ -152,16 +174,20 @@ def as_markdown(rows: list[Row]) -> str:
     lines = ["| " + " | ".join(title for _, title in _SHOWN_COLUMNS) + " |", "|" + " --- |" * len(_SHOWN_COLUMNS)]
     for row in rows:
         cells = [_md(_shown(row, name)) for name, _ in _SHOWN_COLUMNS]
-        if row.get("record_url"):
-            cells[1] = f"[{cells[1]}]({row['record_url']})"
+        url = str(row.get("record_url") or "")
+        if url.startswith("https://"):
+            cells[1] = f"[{cells[1]}]({quote(url, safe=_URL_CHARACTERS)})"
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 
 def _md(text: str) -> str:
-    for character in "\\|[]<>*_`!":
+    """Return vendor text so that Markdown shows it as it is: no markup, no link, no picture, no control characters."""
+    for character in "\\|[]<>*_`!~$&@":
         text = text.replace(character, f"\\{character}")
-    return " ".join(text.split())
+    # what many renderers take for a link without any markup
+    text = text.replace("://", "\\://").replace("www.", "www\\.")
+    return " ".join(printable(text).split())
 
 
 def _shown(row: Row, name: str) -> str:
@@ -192,7 +218,9 @@ def _print_table(console: Console, rows: list[Row]) -> None:
     for name, title in _SHOWN_COLUMNS:
         table.add_column(title, overflow="fold", ratio=ratios.get(name), no_wrap=name in {"severity", "due_on"})
     for row in rows:
-        table.add_row(*(Text(printable(_shown(row, name)), style=_style(row) if name == "severity" else "") for name, _ in _SHOWN_COLUMNS))
+        table.add_row(
+            *(Text(printable(_shown(row, name)), style=_style(row) if name == "severity" else "") for name, _ in _SHOWN_COLUMNS)
+        )
     console.print(table)
 
 
@@ -201,9 +229,14 @@ def _print_list(console: Console, rows: list[Row]) -> None:
     for row in rows:
         shown = {name: printable(_shown(row, name)) for name, _ in _SHOWN_COLUMNS}
         due = f", {'was due' if row.get('is_overdue') else 'due'} {shown['due_on']}" if shown["due_on"] else ""
-        head = Text.assemble((f"{shown['severity']:<10}", _style(row)), (shown["subject"], "bold"), f"  {shown['finding_id']}")
+        head = Text.assemble((f"{shown['severity']:<10}", _style(row)), (shown["subject"], "bold"))
+        finding_id = Text(f"  {shown['finding_id']}")
+        fits = head.cell_len + finding_id.cell_len <= console.width
         console.print()
-        console.print(head, soft_wrap=True)
+        console.print(head + finding_id if fits else head, soft_wrap=fits)
+        if not fits:
+            # on a line of its own and in one piece, to be copied
+            console.print(Text(indent) + finding_id[2:], soft_wrap=True)
         for text in (shown["reason"], f"To do: {shown['what_to_do']} ({shown['owner']}{due})"):
             console.print(Padding(Text(text), (0, 0, 0, len(indent))))
     console.print()

@@ -9,47 +9,26 @@ from __future__ import annotations
 import csv
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Final
+from decimal import Decimal
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from pipelines.errors import ConfigurationError
+from pipelines.rule_tables import (
+    LOOKUP_PLACES,
+    OPTIONAL_CELLS,
+    REFERENCES,
+    REQUIRED_KEYS,
+    REQUIRED_TABLES,
+    complaint_about,
+    key_columns,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 Row = dict[str, str]
-
-_BOOLEANS: Final = frozenset({"true", "false"})
-# column -> what its cells must be; the same name means the same kind in every table
-_NUMBERS: Final = frozenset(
-    {"stage_rank", "weight", "minimum_count", "from_days", "to_days", "window_rank", "max_age_hours", "rate_to_org"}
-)
-_DATES: Final = frozenset({"holiday_on", "rate_on", "valid_from", "valid_to"})
-# table -> columns that identify a row and may not be empty
-REQUIRED_TABLES: Final[dict[str, tuple[str, ...]]] = {
-    "rule_organisation": ("key", "value"),
-    "rule_pipelines": ("pipeline_id", "pipeline_kind"),
-    "rule_stages": ("pipeline_id", "stage_id", "stage_key", "stage_rank"),
-    "rule_sources": ("source", "source_name"),
-    "rule_findings": ("rule_id", "report", "title", "severity", "kind", "needs", "owner_team", "what_to_do"),
-    "rule_thresholds": ("key", "value", "unit"),
-    "rule_renewal_windows": ("window_key", "from_days", "to_days"),
-    "rule_placeholders": ("placeholder",),
-    "rule_validators": ("validator", "pattern"),
-    "rule_contact_roles": ("role_key", "label"),
-    "rule_intake_fields": ("field_key", "label", "lookups", "validator", "required_from"),
-    "rule_contact_fields": ("field_key", "label", "property"),
-    "rule_engagement_statuses": ("store", "status"),
-    "rule_holidays": ("holiday_on",),
-    "rule_test_deals": ("name_pattern",),
-    "map_teams_to_owners": ("owner_team", "fallback_owner"),
-    "map_fields": ("system", "object", "canonical_field", "vendor_field"),
-    "map_accounts_to_deals": ("provider", "sub_account_id", "deal_id"),
-    "map_fx_rates": ("currency", "rate_on", "rate_to_org"),
-    "map_id_aliases": ("source", "object", "old_id", "canonical_id"),
-    "map_associations": ("from_object", "to_object"),
-}
 
 
 @dataclass(frozen=True)
@@ -112,6 +91,38 @@ class Rules:
 
 def load_rules(directory: Path) -> Rules:
     """Read and check every rule table in ``directory``. Raises ConfigurationError naming file, line and column."""
+    try:
+        tables = {table.path.stem: table for table in _read_tables(directory)}
+    except OSError as error:
+        raise ConfigurationError(
+            f"The rule tables in {directory} cannot be read ({error.strerror}: {error.filename}). "
+            "Give this user the right to read the folder and its files, or set RULES_DIR to another folder."
+        ) from error
+    for table in tables.values():
+        _check_keys(table)
+    _check_references(tables)
+    _check_lookups(tables)
+    _check_organisation(tables)
+    return Rules(directory, {name: [row for _, row in table.rows] for name, table in tables.items()})
+
+
+@dataclass(frozen=True)
+class _Table:
+    """One file with its rows, each with the line that it ends on."""
+
+    path: Path
+    rows: list[tuple[int, Row]]
+
+    def wrong(self, line: int, column: str, problem: str, repair: str) -> ConfigurationError:
+        """Return what is wrong with a cell, as the error to raise."""
+        return ConfigurationError(f"{self.path}, line {line}, column {column}: {problem}. {repair}")
+
+    def values(self, column: str) -> set[str]:
+        """Return what stands in a column."""
+        return {row[column] for _, row in self.rows}
+
+
+def _read_tables(directory: Path) -> list[_Table]:
     if not directory.is_dir():
         raise ConfigurationError(
             f"The rule tables were looked for in {directory}, which is not a folder. "
@@ -123,80 +134,127 @@ def load_rules(directory: Path) -> Rules:
             f"The rule tables in {directory} lack {', '.join(f'{name}.csv' for name in missing)}. "
             "Copy the missing files from dbt/seeds/default and adapt them."
         )
-    tables = {path.stem: _read_table(path) for path in sorted(directory.glob("*.csv"))}
-    rules = Rules(directory, tables)
-    _check_references(rules)
-    return rules
+    return [_read_table(path) for path in sorted(directory.glob("*.csv"))]
 
 
-def _read_table(path: Path) -> list[Row]:
+def _read_table(path: Path) -> _Table:
+    table = _Table(path, [])
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, strict=True)
             header = reader.fieldnames or []
-            for column in REQUIRED_TABLES.get(path.stem, ()):
+            for column in (*REQUIRED_TABLES.get(path.stem, ()), *OPTIONAL_CELLS.get(path.stem, ())):
                 if column not in header:
                     raise ConfigurationError(
                         f"{path}, line 1: the column {column} is missing. Add it; dbt/seeds/default/{path.name} shows the form."
                     )
-            return [_checked_row(path, reader.line_num, header, row) for row in reader]
+            for row in reader:
+                _check_row(table, reader.line_num, header, row)
+                table.rows.append((reader.line_num, row))
     except (csv.Error, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path} is not a readable CSV file ({error}). Save it as UTF-8 CSV with commas.") from error
+    return table
 
 
-def _checked_row(path: Path, line: int, header: Sequence[str], row: Row) -> Row:
-    def fail(column: str, problem: str, repair: str) -> ConfigurationError:
-        return ConfigurationError(f"{path}, line {line}, column {column}: {problem}. {repair}")
-
+def _check_row(table: _Table, line: int, header: Sequence[str], row: Row) -> None:
     if None in row or any(value is None for value in row.values()):
         raise ConfigurationError(
-            f"{path}, line {line}: the row has not {len(header)} cells like the header. "
+            f"{table.path}, line {line}: the row has not {len(header)} cells like the header. "
             "Add or remove commas; a value with a comma stands in double quotes."
         )
-    for column in REQUIRED_TABLES.get(path.stem, ()):
+    name = table.path.stem
+    for column in REQUIRED_TABLES.get(name, ()):
         if not row[column].strip():
-            raise fail(column, "the cell is empty", "Fill it, or delete the row.")
+            raise table.wrong(line, column, "the cell is empty", "Fill it, or delete the row.")
     for column, value in row.items():
-        if column.startswith("is_") and value not in _BOOLEANS:
-            raise fail(column, f"{value!r} is not true or false", "Write true or false.")
-        numeric = column in _NUMBERS or (path.stem == "rule_thresholds" and column == "value")
-        if numeric and value:
-            _check_decimal(value, fail, column)
-        if column in _DATES and value:
-            try:
-                date.fromisoformat(value)
-            except ValueError as error:
-                raise fail(column, f"{value!r} is not a date", "Write it as YYYY-MM-DD.") from error
-    return row
+        if complaint := complaint_about(name, column, value):
+            raise table.wrong(line, column, *complaint)
 
 
-def _check_decimal(value: str, fail: object, column: str) -> None:
-    try:
-        Decimal(value)
-    except InvalidOperation as error:
-        raise fail(column, f"{value!r} is not a number", "Write digits, with a point for decimals.") from error  # type: ignore[operator]
-
-
-def _check_references(rules: Rules) -> None:
-    """Check what one table says about another: pipelines, sources, validators, stage keys."""
-    references = (
-        ("rule_stages", "pipeline_id", {row["pipeline_id"] for row in rules.table("rule_pipelines")}, "rule_pipelines.csv"),
-        ("rule_intake_fields", "validator", {row["validator"] for row in rules.table("rule_validators")}, "rule_validators.csv"),
-        ("rule_intake_fields", "required_from", {row["stage_key"] for row in rules.table("rule_stages")}, "rule_stages.csv"),
-        ("rule_contact_roles", "required_from", {row["stage_key"] for row in rules.table("rule_stages")}, "rule_stages.csv"),
-    )
-    for table, column, allowed, where in references:
-        for number, row in enumerate(rules.table(table), start=2):
-            if row[column] not in allowed:
-                raise ConfigurationError(
-                    f"{rules.directory / table}.csv, line {number}, column {column}: {row[column]!r} is not in {where}. "
-                    f"Use one of {', '.join(sorted(allowed))}, or add it there."
-                )
-    sources = set(rules.source_names)
-    for number, row in enumerate(rules.table("rule_findings"), start=2):
-        unknown = sorted(set(row["needs"].split(";")) - sources)
-        if unknown:
-            raise ConfigurationError(
-                f"{rules.directory / 'rule_findings'}.csv, line {number}, column needs: {', '.join(unknown)} is not a source "
-                f"of rule_sources.csv. Use names from there, separated by semicolons."
+def _check_keys(table: _Table) -> None:
+    """Check that no row stands there twice, and that none is missing that is asked for by its key."""
+    columns = key_columns(table.path.stem)
+    seen: dict[tuple[str, ...], int] = {}
+    for line, row in table.rows if columns else ():
+        key = tuple(row[column] for column in columns)
+        if key in seen:
+            raise table.wrong(
+                line,
+                " and ".join(columns),
+                f"{', '.join(key)!r} stands in line {seen[key]} already",
+                "Delete one of the two rows, or correct it.",
             )
+        seen[key] = line
+    missing = sorted(REQUIRED_KEYS.get(table.path.stem, frozenset()) - {key[0] for key in seen})
+    if missing:
+        raise ConfigurationError(
+            f"{table.path}, column key: there is no row {', '.join(missing)}, and rules rest on it. "
+            f"Copy it from dbt/seeds/default/{table.path.name} and set its value."
+        )
+
+
+def _check_references(tables: dict[str, _Table]) -> None:
+    """Check what one table says about another. An empty cell refers to nothing; a cell may hold several names with semicolons."""
+    for name, column, target, target_column in REFERENCES:
+        table, allowed = tables[name], tables[target].values(target_column)
+        for line, row in table.rows:
+            unknown = sorted({part.strip() for part in row[column].split(";")} - allowed) if row[column] else []
+            if unknown:
+                raise table.wrong(
+                    line,
+                    column,
+                    f"{', '.join(map(repr, unknown))} is not in {target}.csv",
+                    f"Use one of {', '.join(sorted(allowed))}, or add it there.",
+                )
+
+
+def _check_lookups(tables: dict[str, _Table]) -> None:
+    """Check that every place where an intake field is looked up is a field of map_fields.csv."""
+    known = {(row["system"], row["object"], row["canonical_field"]) for _, row in tables["map_fields"].rows}
+    table = tables["rule_intake_fields"]
+    for line, row in table.rows:
+        for lookup in row["lookups"].split(";"):
+            place, _, field = lookup.strip().partition(".")
+            if place not in LOOKUP_PLACES or not field:
+                forms = ", ".join(f"{word}.FIELD" for word in LOOKUP_PLACES)
+                raise table.wrong(line, "lookups", f"{lookup!r} names no place", f"Write {forms}, with semicolons between them.")
+            wanted = (*LOOKUP_PLACES[place], field)
+            if wanted not in known:
+                raise table.wrong(
+                    line,
+                    "lookups",
+                    f"{lookup.strip()!r} needs a row {','.join(wanted)} in map_fields.csv, and there is none",
+                    "Add it there, or correct the name.",
+                )
+
+
+def _check_organisation(tables: dict[str, _Table]) -> None:
+    """Check the organisation's own values that must have a form."""
+    table, statuses = tables["rule_organisation"], tables["rule_engagement_statuses"].values("status")
+    checks: dict[str, tuple[Callable[[str], bool], str]] = {
+        "timezone": (_is_timezone, "Write an IANA name such as America/Los_Angeles."),
+        "handoff_epoch": (_is_date, "Write a date as YYYY-MM-DD."),
+        "hubspot_portal_id": (str.isdecimal, "Write the digits of the portal's id, as in the address of any HubSpot page."),
+        "delivery_request_project": (str.isdecimal, "Write the digits of the project's number, as in its address."),
+        "new_engagement_status": (statuses.__contains__, f"Use one of {', '.join(sorted(statuses))}."),
+    }
+    for line, row in table.rows:
+        fits, repair = checks.get(row["key"], (None, ""))
+        if fits is not None and not fits(row["value"]):
+            raise table.wrong(line, "value", f"{row['value']!r} cannot be the {row['key']}", repair)
+
+
+def _is_timezone(value: str) -> bool:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):  # not known, no name at all, a folder of names
+        return False
+    return True
+
+
+def _is_date(value: str) -> bool:
+    try:
+        date.fromisoformat(value)
+    except ValueError:
+        return False
+    return True

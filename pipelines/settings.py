@@ -10,9 +10,13 @@ import os
 from datetime import date
 from pathlib import Path
 from typing import Final, Literal
+from urllib.parse import urlsplit
 
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from pipelines.errors import ConfigurationError
 
 PROJECT_ROOT: Final = Path(__file__).resolve().parent.parent
 # What the sandbox asks for. Not a secret: it opens nothing but the invented organisation.
@@ -22,19 +26,36 @@ DEMO_AS_OF: Final = date(2026, 11, 16)
 
 Vendor = Literal["hubspot", "airtable", "github", "aws"]
 VENDORS: Final[tuple[Vendor, ...]] = ("hubspot", "airtable", "github", "aws")
+# The setting that makes a vendor real, and the one with which it is written to
+TOKENS: Final[dict[Vendor, str]] = {
+    "hubspot": "hubspot_access_token",
+    "airtable": "airtable_token",
+    "github": "github_token",
+    "aws": "aws_access_key_id",
+}
+WRITE_TOKENS: Final[dict[Vendor, str]] = {
+    "hubspot": "hubspot_write_token",
+    "airtable": "airtable_write_token",
+    "github": "github_write_token",
+}
+ENV_FILE: Final = Path(".env")  # in the working directory
+_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class Settings(BaseSettings):
     """Everything that can be set from outside. Names in the environment are the field names in capitals."""
 
-    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True)
+    # an empty value is no value: `.env.example` is full of them
+    model_config = SettingsConfigDict(
+        env_file=ENV_FILE, env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     handoff_home: Path = Field(default=Path("data"), description="Where snapshots, plans, imports and the ledger live.")
     rules_dir: Path = Field(
         default=PROJECT_ROOT / "dbt" / "seeds" / "default", description="The rule tables (CSV) that are in force."
     )
-    sandbox_port: int = Field(default=8750, description="Port of the sandbox on 127.0.0.1.")
-    dashboard_port: int = Field(default=8501, description="Port of the dashboard on 127.0.0.1.")
+    sandbox_port: int = Field(default=8750, ge=1, le=65535, description="Port of the sandbox on 127.0.0.1.")
+    dashboard_port: int = Field(default=8501, ge=1, le=65535, description="Port of the dashboard on 127.0.0.1.")
 
     hubspot_access_token: SecretStr | None = Field(default=None, description="HubSpot service key for reading.")
     hubspot_write_token: SecretStr | None = Field(default=None, description="HubSpot service key for `handoff apply`.")
@@ -66,19 +87,45 @@ class Settings(BaseSettings):
     @field_validator("handoff_home", "rules_dir")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().resolve()
+        try:
+            return value.expanduser().resolve()
+        except RuntimeError as error:
+            raise ValueError(f"{value} leads to no folder ({error})") from error
+
+    @field_validator(
+        *("hubspot_access_token", "hubspot_write_token", "airtable_token", "airtable_write_token", "github_token"),
+        *("github_write_token", "aws_access_key_id", "aws_secret_access_key", "aws_session_token"),
+    )
+    @classmethod
+    def _one_word(cls, value: SecretStr | None) -> SecretStr | None:
+        text = value.get_secret_value().strip() if value is not None else ""
+        if not all("!" <= character <= "~" for character in text):
+            raise ValueError("it holds characters that no token has, such as a space, a line break or a letter with an accent")
+        return SecretStr(text) if text else None
+
+    @field_validator(
+        *("hubspot_base_url", "airtable_base_url", "github_base_url", "aws_endpoint_url_cost_explorer"),
+        *("aws_endpoint_url_budgets", "aws_endpoint_url_organizations", "aws_endpoint_url_sts"),
+    )
+    @classmethod
+    def _safe_address(cls, value: str | None) -> str | None:
+        """Refuse addresses over which a token would travel in clear; this machine itself is fine."""
+        if value is None:
+            return None
+        try:
+            parts = urlsplit(value.strip())
+            is_safe = bool(parts.hostname) and (
+                parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+            )
+        except ValueError:
+            is_safe = False
+        if not is_safe:
+            raise ValueError("it is no address that begins with https:// (http:// is for this machine only)")
+        return value.strip()
 
     def is_sandbox(self, vendor: Vendor) -> bool:
         """Return whether ``vendor`` is read from the sandbox because nobody has given a token for it."""
-        match vendor:
-            case "hubspot":
-                return self.hubspot_access_token is None
-            case "airtable":
-                return self.airtable_token is None
-            case "github":
-                return self.github_token is None
-            case "aws":
-                return self.aws_access_key_id is None and self.aws_profile is None
+        return getattr(self, TOKENS[vendor]) is None and (vendor != "aws" or self.aws_profile is None)
 
     @property
     def sandbox_url(self) -> str:
@@ -87,8 +134,21 @@ class Settings(BaseSettings):
 
 
 def load_settings(**overrides: object) -> Settings:
-    """Read the environment and ``.env``; ``overrides`` win. Raises pydantic's ValidationError with the field's name."""
-    return Settings(**overrides)  # type: ignore[arg-type]
+    """Read the environment and ``.env``; ``overrides`` win.
+
+    Raises pydantic's ValidationError with the field's name, ConfigurationError when ``.env`` cannot be read.
+    """
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"{ENV_FILE.absolute()} cannot be read ({error}). Save it as UTF-8 text that you may read, or remove it."
+        ) from error
+
+
+def names_in_env_file() -> list[str]:
+    """Return the names that ``.env`` gives a value, whether handoff knows them or not."""
+    return [name for name, value in dotenv_values(ENV_FILE).items() if value]
 
 
 def ambient_environment() -> dict[str, str]:

@@ -30,9 +30,13 @@ def snapshot_heading(snapshot: Snapshot) -> list[str]:
     lines.append(f"As of {run['as_of_on']:%A, %d %B %Y}; snapshot {snapshot.run_id}.")
     for row in _source_rows(snapshot):
         if row["status"] == "stale":
-            lines.append(f"{row['source_name']}: STALE since {row['last_complete_at']:%Y-%m-%d %H:%M} UTC. {row['error'] or ''}".rstrip())
+            lines.append(
+                f"{row['source_name']}: STALE since {row['last_complete_at']:%Y-%m-%d %H:%M} UTC. {row['error'] or ''}".rstrip()
+            )
         elif row["status"] == "never":
-            lines.append(f"{row['source_name']}: never loaded; what depends on it is NOT EVALUATED. {row['error'] or ''}".rstrip())
+            lines.append(
+                f"{row['source_name']}: never loaded; what depends on it is NOT EVALUATED. {row['error'] or ''}".rstrip()
+            )
     return lines
 
 

@@ -133,9 +133,7 @@ def sync(
 
 
 @contextmanager
-def _begin(
-    settings: Settings, rules: Rules, result: RunResult, started_at: datetime, progress: Progress
-) -> Iterator[_Run]:
+def _begin(settings: Settings, rules: Rules, result: RunResult, started_at: datetime, progress: Progress) -> Iterator[_Run]:
     """Make the private copy and a fresh working folder; the folder goes when the run ends, the copy stays if it was refused."""
     home = settings.handoff_home
     previous = warehouse.current_version(home)
@@ -387,4 +385,3 @@ def _details(result: RunResult) -> dict[str, Any]:
         "checks_held": len(result.build.passed_checks) if result.build else None,
         "checks_failed": result.build.failed_checks if result.build else None,
     }
-

@@ -303,7 +303,7 @@ class Transport:
                 )
             case "forbidden":
                 return Forbidden(
-                    f"{self._name} lets the token of {self.dialect.credential} not do {place} ({answer.status}{words}). "
+                    f"{self._name} does not let the token of {self.dialect.credential} do {place} ({answer.status}{words}). "
                     f"{self.dialect.scope_help}"
                 )
             case "exhausted":

@@ -47,6 +47,9 @@ class Server:
 
     def __exit__(self, *_):
         self._stopped.set()
+        with contextlib.suppress(OSError):
+            # closing alone leaves the port open for one more caller while the other thread waits for it
+            self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
 
     @property

@@ -322,6 +322,7 @@ def error_code(error: Exception) -> str:
 def in_sentences() -> Iterator[None]:
     """Turn what boto3 raises into sentences; VendorErrors of the transport pass."""
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - comes with boto3
+    from botocore.parsers import ResponseParserError  # noqa: PLC0415
 
     try:
         yield
@@ -342,6 +343,11 @@ def in_sentences() -> Iterator[None]:
         ) from error
     except BotoCoreError as error:
         raise ConfigurationError(f"The AWS settings are not complete ({error}). {AwsDialect.credential_help}") from error
+    except ResponseParserError as error:
+        raise GarbageAnswer(
+            "AWS answered with something that is no answer of AWS, so nothing was loaded from it. "
+            "Check the network and the AWS_ENDPOINT_URL settings, and run `handoff sync` again later."
+        ) from error
     except (KeyError, TypeError, ValueError) as error:
         raise GarbageAnswer(
             f"AWS answered without a part that its models promise ({type(error).__name__}: {error}), so nothing was loaded from AWS. "

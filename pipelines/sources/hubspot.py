@@ -19,7 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from pipelines.errors import ConfigurationError, GarbageAnswer, NotFound, Refused
+from pipelines.errors import ConfigurationError, GarbageAnswer, NotFound
 from pipelines.settings import SANDBOX_TOKEN
 from pipelines.sources.landing import Landing
 from pipelines.sources.people import EmailHash, email_hash

@@ -1,0 +1,188 @@
+"""What the rule tables must look like: columns, what identifies a row, what a cell may hold, and what refers to what.
+
+``rules.py`` reads the tables and holds them against this.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from functools import cache
+from typing import Final
+
+import duckdb
+
+# What is wrong with a cell, and how to repair it; None when nothing is.
+Complaint = tuple[str, str] | None
+
+# table -> columns that must be there and may not be empty
+REQUIRED_TABLES: Final[dict[str, tuple[str, ...]]] = {
+    "rule_organisation": ("key", "value"),
+    "rule_pipelines": ("pipeline_id", "pipeline_kind", "is_delivering", "engagement_policy", "is_renewable"),
+    "rule_stages": ("pipeline_id", "stage_id", "stage_key", "stage_rank", "is_handoff", "is_closed_won", "is_closed_lost"),
+    "rule_sources": ("source", "source_name", "max_age_hours", "is_shrink_guarded"),
+    "rule_summary_lines": ("summary_key", "summary_rank", "label", "what_to_do"),
+    "rule_findings": ("rule_id", "report", "summary_key", "title", "severity", "kind", "needs", "owner_team", "what_to_do"),
+    "rule_thresholds": ("key", "value", "unit"),
+    "rule_renewal_windows": ("window_key", "window_name", "from_days", "to_days", "window_rank"),
+    "rule_placeholders": ("placeholder",),
+    "rule_validators": ("validator", "pattern", "message"),
+    "rule_contact_roles": ("role_key", "role_name", "label", "minimum_count", "required_from", "severity"),
+    "rule_intake_fields": (
+        *("field_key", "label", "lookups", "validator", "is_unique", "required_from", "severity", "weight", "owner_team"),
+    ),
+    "rule_contact_fields": ("field_key", "label", "property", "validator", "severity"),
+    "rule_engagement_statuses": ("store", "status", "is_started", "is_active", "is_complete"),
+    "rule_cost_sources": ("cost_source", "source_rank"),
+    "rule_guards": ("key", "value"),
+    "rule_holidays": ("holiday_on",),
+    "rule_test_deals": ("name_pattern",),
+    "map_teams_to_owners": ("owner_team", "owner_from", "fallback_owner"),
+    "map_fields": ("system", "object", "canonical_field", "vendor_field"),
+    "map_accounts_to_deals": ("provider", "sub_account_id", "deal_id"),
+    "map_fx_rates": ("currency", "rate_on", "rate_to_org"),
+    "map_id_aliases": ("source", "object", "old_id", "canonical_id"),
+    "map_associations": ("from_object", "to_object"),
+}
+# table -> further columns that must be there; their cells may be empty
+OPTIONAL_CELLS: Final[dict[str, tuple[str, ...]]] = {
+    "rule_findings": ("fix_action",),
+    "rule_summary_lines": ("report",),
+    "rule_intake_fields": ("minimum_characters_key", "fallback_characters_key", "required_if"),
+    "map_accounts_to_deals": ("valid_from", "valid_to"),
+}
+# table -> columns that no two rows may share; the first column of REQUIRED_TABLES for a table that is not listed
+KEYS: Final[dict[str, tuple[str, ...]]] = {
+    "rule_stages": ("stage_id",),
+    "rule_engagement_statuses": ("store", "status"),
+    "rule_guards": ("key", "value"),  # allowed_field stands there once for each field
+    "map_fields": ("system", "object", "canonical_field"),
+    "map_accounts_to_deals": ("provider", "sub_account_id", "deal_id", "valid_from"),
+    "map_fx_rates": ("currency", "rate_on"),
+    "map_id_aliases": ("source", "object", "old_id"),
+    "map_associations": ("from_object", "to_object"),
+}
+# Rows that models and Python ask for by key: without one of them a rule would fall silent.
+REQUIRED_KEYS: Final[dict[str, frozenset[str]]] = {
+    "rule_organisation": frozenset(
+        {
+            *("name", "timezone", "currency", "handoff_epoch"),
+            *("hubspot_portal_id", "hubspot_app_host", "community_object_type"),
+            *("delivery_request_repository", "delivery_request_project", "new_engagement_status"),
+            *("renewal_of_label", "renewed_by_label", "cloud_paid_by_us"),
+        }
+    ),
+    "rule_thresholds": frozenset(
+        {
+            *("handoff_request_business_days", "handoff_engagement_business_days", "handoff_started_business_days"),
+            *("renewal_horizon_days", "renewal_touch_before_end_days", "renewal_touch_recent_days", "renewal_notice_days"),
+            *("lapsed_grace_days", "budget_forecast_ratio", "budget_months_reported", "budget_settle_days"),
+            *("budget_forecast_history_days", "budget_forecast_minimum_days", "budget_no_agreement_usd"),
+            *("budget_unattributed_ratio", "budget_unattributed_usd", "mass_change_ratio", "mass_change_minimum"),
+        }
+    ),
+}
+# table, column -> table, column in which its words must stand
+REFERENCES: Final[tuple[tuple[str, str, str, str], ...]] = (
+    ("rule_stages", "pipeline_id", "rule_pipelines", "pipeline_id"),
+    ("rule_intake_fields", "validator", "rule_validators", "validator"),
+    ("rule_contact_fields", "validator", "rule_validators", "validator"),
+    ("rule_intake_fields", "required_from", "rule_stages", "stage_key"),
+    ("rule_contact_roles", "required_from", "rule_stages", "stage_key"),
+    ("rule_intake_fields", "minimum_characters_key", "rule_thresholds", "key"),
+    ("rule_intake_fields", "fallback_characters_key", "rule_thresholds", "key"),
+    ("rule_intake_fields", "owner_team", "map_teams_to_owners", "owner_team"),
+    ("rule_findings", "owner_team", "map_teams_to_owners", "owner_team"),
+    ("rule_findings", "summary_key", "rule_summary_lines", "summary_key"),
+    ("rule_findings", "needs", "rule_sources", "source"),
+    ("rule_cost_sources", "cost_source", "rule_sources", "source"),
+)
+# Where the first word of a lookup in rule_intake_fields.csv leads: system and object of map_fields.csv
+LOOKUP_PLACES: Final = {
+    "deal": ("hubspot", "deals"),
+    "community": ("hubspot", "communities"),
+    "engagement": ("airtable", "engagements"),
+}
+
+_BOOLEANS: Final = frozenset({"true", "false"})
+# column -> what its cells must be; the same name means the same kind in every table
+_WHOLE_NUMBERS: Final = frozenset(
+    {
+        *("stage_rank", "source_rank", "summary_rank", "window_rank", "weight"),
+        *("minimum_count", "from_days", "to_days", "max_age_hours"),
+    }
+)
+_NUMBERS: Final = frozenset({"rate_to_org"})
+_DATES: Final = frozenset({"holiday_on", "rate_on", "valid_from", "valid_to"})
+_PATTERNS: Final = frozenset({"pattern", "name_pattern"})
+_WORDS: Final[dict[str, tuple[str, ...]]] = {
+    "severity": ("blocker", "high", "medium", "low"),
+    "kind": ("absence", "presence"),
+    "report": ("handoff-gaps", "missing-intake", "renewals-due", "budget-overruns"),
+    "engagement_policy": ("new", "continue", "none"),
+    "owner_from": ("deal", "engagement"),
+    "required_if": ("hosted_by_us",),
+}
+
+
+def key_columns(table: str) -> tuple[str, ...]:
+    """Return the columns that identify a row of ``table``; none for a table that handoff does not know."""
+    return KEYS.get(table, REQUIRED_TABLES.get(table, ())[:1])
+
+
+def complaint_about(table: str, column: str, value: str) -> Complaint:
+    """Return what is wrong with one cell, judged by its column's name."""
+    if column.startswith("is_"):
+        return None if value in _BOOLEANS else (f"{value!r} is not true or false", "Write true or false.")
+    if not value:
+        return None
+    if column in _WHOLE_NUMBERS:
+        return _whole_number(value)
+    if column in _NUMBERS or (table == "rule_thresholds" and column == "value"):
+        return _number(value)
+    if column in _DATES:
+        return _date(value)
+    if column in _PATTERNS:
+        return _pattern(value)
+    if column in _WORDS and value not in _WORDS[column]:
+        return f"{value!r} is not known there", f"Use one of {', '.join(_WORDS[column])}."
+    return None
+
+
+def _number(value: str) -> Complaint:
+    try:
+        is_number = Decimal(value).is_finite()
+    except InvalidOperation:
+        is_number = False
+    return None if is_number else (f"{value!r} is not a number", "Write digits, with a point for decimals.")
+
+
+def _whole_number(value: str) -> Complaint:
+    try:
+        int(value)
+    except ValueError:
+        return f"{value!r} is not a whole number", "Write digits without a point."
+    return None
+
+
+def _date(value: str) -> Complaint:
+    try:
+        date.fromisoformat(value)
+    except ValueError:
+        return f"{value!r} is not a date", "Write it as YYYY-MM-DD."
+    return None
+
+
+@cache
+def _engine() -> duckdb.DuckDBPyConnection:
+    return duckdb.connect()
+
+
+def _pattern(value: str) -> Complaint:
+    """Ask DuckDB, whose regular expressions the models use. Not as a parameter: the first one imports pandas, which takes a second."""
+    literal = value.replace("'", "''")
+    try:
+        _engine().cursor().execute(f"select regexp_matches('', '{literal}')")
+    except duckdb.Error as error:
+        return f"{value!r} is not a regular expression ({str(error).splitlines()[0]})", "Correct it."
+    return None
