@@ -2,7 +2,8 @@
     The one shape of all findings. `rows` is a CTE with one row per finding of its rules:
     finding_id, rule_id, severity (null: the rule's), subject_type, subject_id, subject, deal_id, community_name,
     deal_owner, delivery_owner (null where nobody active is named), due_on, reason, record_url, evidence,
-    and `extra_needs`: a source that this one row needs beyond its rule's (null for most).
+    `extra_needs`: a source that this one row needs beyond its rule's (null for most),
+    and `is_uncertain`: whether it is unknown that the rule applies at all.
 
     A rule that could not be judged makes no finding. An absence that rests on a stale source is indeterminate.
 #}
@@ -12,7 +13,13 @@
         {{ rows }}.rule_id,
         gates.report,
         case
-            when gates.kind = 'absence' and (gates.gate = 'stale' or coalesce(extra.gate, 'complete') <> 'complete') then 'indeterminate'
+            when gates.kind = 'absence'
+                and (
+                    gates.gate = 'stale'
+                    or coalesce(extra.gate, 'complete') <> 'complete'
+                    or coalesce({{ rows }}.is_uncertain, false)
+                )
+                then 'indeterminate'
             else 'open'
         end as status,
         coalesce({{ rows }}.severity, gates.severity) as severity,
@@ -37,9 +44,9 @@
         {{ rows }}.record_url,
         {{ rows }}.evidence,
         {{ as_of() }} as as_of_on
-        {%- for column in extra_columns %},
+    {%- for column in extra_columns %},
         {{ rows }}.{{ column }}
-        {%- endfor %}
+    {%- endfor %}
     from {{ rows }}
     inner join {{ ref('int_rule_gates') }} as gates on {{ rows }}.rule_id = gates.rule_id
     inner join {{ ref('map_teams_to_owners') }} as teams on gates.owner_team = teams.owner_team

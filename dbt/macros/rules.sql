@@ -29,9 +29,9 @@
 #}
 {% macro vendor_fields(system, object, fields) -%}
     select
-        {%- for field in fields %}
+    {%- for field in fields %}
         max(case when canonical_field = '{{ field }}' then vendor_field end) as {{ field }}{{ "," if not loop.last }}
-        {%- endfor %}
+    {%- endfor %}
     from {{ ref('map_fields') }}
     where system = '{{ system }}' and object = '{{ object }}'
 {%- endmacro %}

@@ -1,4 +1,4 @@
--- Returns a row when engagements have a status that rule_engagement_statuses.csv does not know: it counts as active and not begun.
+-- Returns a row when engagements have a status that rule_engagement_statuses.csv does not know: it counts as not begun.
 {{ config(severity='warn') }}
 select
     engagements.store,

@@ -21,13 +21,13 @@
 #}
 {% macro evidence(items) -%}
     cast(to_json([
-        {%- for field, value, source in items %}
+    {%- for field, value, source in items %}
         {
             'field': '{{ field }}',
             'value': cast({{ value }} as varchar),
             'source': '{{ source }}',
             'seen_at': strftime(timezone('UTC', loads.{{ source }}_seen_at), '%Y-%m-%dT%H:%M:%SZ')
         }{{ "," if not loop.last }}
-        {%- endfor %}
+    {%- endfor %}
     ]) as varchar)
 {%- endmacro %}

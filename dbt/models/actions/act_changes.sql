@@ -9,7 +9,28 @@ united as (
 ),
 
 final as (
-    select * from united
+    select
+        change_id,
+        finding_id,
+        recipe,
+        system,
+        object,
+        record_id,
+        field,
+        before,
+        after,
+        policy,
+        reason,
+        risk,
+        is_reversible,
+        natural_key,
+        depends_on,
+        record_url,
+        needs,
+        is_blocked,
+        blocked_reason,
+        as_of_on
+    from united
 )
 
 select * from final

@@ -57,7 +57,9 @@ communities as (
 ),
 
 validators as (
-    select fields.field_key, validators.pattern
+    select
+        fields.field_key,
+        validators.pattern
     from {{ ref('rule_intake_fields') }} as fields
     inner join {{ ref('rule_validators') }} as validators on fields.validator = validators.validator
 ),
@@ -90,8 +92,8 @@ community_ids as (
         'community_id' as field,
         derivable.community_id as before,
         derivable.derived_id as after,
-        'The community id is the first word of the short name "' || derivable.community_name || '", in lower case, and no other community uses it.'
-            as reason,
+        'The community id is the first word of the short name "' || derivable.community_name
+        || '", in lower case, and no other community uses it.' as reason,
         'medium' as risk,
         min(lacking.record_url) as record_url
     from lacking

@@ -23,11 +23,11 @@ final as (
         cast(to_json({
             'title': 'Deliver ' || deals.deal_name,
             'body': 'Please plan the delivery of **' || replace(deals.deal_name, '*', '') || '**.' || chr(10) || chr(10)
-                || '- Deal: ' || deals.deal_url || chr(10)
-                || '- Community: ' || coalesce(deals.community_name, 'not linked in HubSpot') || chr(10)
-                || '- Start: ' || coalesce(cast(deals.start_on as varchar), 'not agreed') || chr(10)
-                || '- End: ' || coalesce(cast(deals.term_end_on as varchar), 'not agreed') || chr(10) || chr(10)
-                || '<!-- handoff:' || deals.deal_id || ' -->',
+            || '- Deal: ' || deals.deal_url || chr(10)
+            || '- Community: ' || coalesce(deals.community_name, 'not linked in HubSpot') || chr(10)
+            || '- Start: ' || coalesce(cast(deals.start_on as varchar), 'not agreed') || chr(10)
+            || '- End: ' || coalesce(cast(deals.term_end_on as varchar), 'not agreed') || chr(10) || chr(10)
+            || '<!-- handoff:' || deals.deal_id || ' -->',
             'deal_url': deals.deal_url,
             'start_on': cast(deals.start_on as varchar)
         }) as varchar) as after,

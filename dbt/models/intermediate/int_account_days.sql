@@ -59,7 +59,9 @@ aliases as (
 ),
 
 chains as (
-    select distinct deal_id, chain_id
+    select distinct
+        deal_id,
+        chain_id
     from {{ ref('int_contract_chains') }}
 ),
 
@@ -78,8 +80,15 @@ mapped as (
     left join chains on coalesce(aliases.deal_id, accounts.deal_id) = chains.deal_id
 ),
 
+-- an agreement covers the accounts of everything that it renews, also where it renews two
 terms as (
-    select * from {{ ref('int_chain_terms') }}
+    select distinct
+        chains.chain_id,
+        terms.covers_from_on,
+        terms.covers_to_on
+    from {{ ref('int_chain_terms') }} as terms
+    inner join {{ ref('int_contract_chains') }} as renewed on terms.deal_id = renewed.deal_id
+    inner join chains on renewed.ancestor_id = chains.deal_id
 ),
 
 chain_spans as (

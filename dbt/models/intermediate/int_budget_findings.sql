@@ -13,7 +13,9 @@ reported as (
 ),
 
 account_days as (
-    select *, {{ month_start('usage_on') }} as month_on
+    select
+        *,
+        {{ month_start('usage_on') }} as month_on
     from {{ ref('int_account_days') }}
 ),
 
@@ -37,13 +39,13 @@ above as (
         reported.deal_owner,
         reported.delivery_owner,
         reported.subject || ' used ' || {{ money_words('reported.gross_amount', organisation('currency')) }} || ' in '
-            || {{ month_words('reported.month_on') }} || ', above its budget of '
-            || {{ money_words('reported.budget_amount', organisation('currency')) }} || ' (' || reported.budget_source || ')'
-            || case
-                when reported.net_amount <= reported.budget_amount
-                    then '; credits bring the bill down to ' || {{ money_words('reported.net_amount', organisation('currency')) }}
-                else ''
-            end || '.' as reason,
+        || {{ month_words('reported.month_on') }} || ', above its budget of '
+        || {{ money_words('reported.budget_amount', organisation('currency')) }} || ' (' || reported.budget_source || ')'
+        || case
+            when reported.net_amount <= reported.budget_amount
+                then '; credits bring the bill down to ' || {{ money_words('reported.net_amount', organisation('currency')) }}
+            else ''
+        end || '.' as reason,
         reported.record_url,
         {{ evidence([
             ('gross_usage', 'cast(reported.gross_amount as decimal(18, 2))', 'aws'),
@@ -72,10 +74,10 @@ forecast_above as (
         reported.community_name,
         reported.deal_owner,
         reported.delivery_owner,
-        reported.subject || ' is expected to use ' || {{ money_words('reported.forecast_amount', organisation('currency')) }} || ' in '
-            || {{ month_words('reported.month_on') }} || ' (' || reported.forecast_method || '); its budget is '
-            || {{ money_words('reported.budget_amount', organisation('currency')) }} || ' (' || reported.budget_source || ') and '
-            || {{ money_words('reported.gross_amount', organisation('currency')) }} || ' are spent.' as reason,
+        reported.subject || ' is expected to use ' || {{ money_words('reported.forecast_amount', organisation('currency')) }}
+        || ' in ' || {{ month_words('reported.month_on') }} || ' (' || reported.forecast_method || '); its budget is '
+        || {{ money_words('reported.budget_amount', organisation('currency')) }} || ' (' || reported.budget_source || ') and '
+        || {{ money_words('reported.gross_amount', organisation('currency')) }} || ' are spent.' as reason,
         reported.record_url,
         {{ evidence([
             ('gross_usage', 'cast(reported.gross_amount as decimal(18, 2))', 'aws'),
@@ -106,9 +108,9 @@ no_budget as (
         max_by(reported.deal_owner, reported.month_on) as deal_owner,
         max_by(reported.delivery_owner, reported.month_on) as delivery_owner,
         max_by(reported.subject, reported.month_on) || ' used '
-            || {{ money_words('sum(reported.gross_amount)', organisation('currency')) }} || ' since '
-            || {{ day_words('min(reported.month_on)') }}
-            || ', and neither its engagement nor its deal nor a fixed AWS budget says how much it may use.' as reason,
+        || {{ money_words('sum(reported.gross_amount)', organisation('currency')) }} || ' since '
+        || {{ day_words('min(reported.month_on)') }}
+        || ', and neither its engagement nor its deal nor a fixed AWS budget says how much it may use.' as reason,
         max_by(reported.record_url, reported.month_on) as record_url,
         {{ evidence([
             ('gross_usage', 'cast(sum(reported.gross_amount) as decimal(18, 2))', 'aws'),
@@ -142,41 +144,61 @@ uncovered_days as (
         and date_diff('month', account_days.month_on, {{ month_start(as_of()) }}) < {{ threshold('budget_months_reported') }}
 ),
 
-no_agreement as (
+uncovered_months as (
     select
-        'BO05:account-' || sub_account_id || ':' || {{ month_key('month_on') }} as finding_id,
-        'BO05' as rule_id,
-        'account' as subject_type,
-        sub_account_id as subject_id,
-        coalesce(max(sub_account_name), sub_account_id) as subject,
+        provider_name,
+        sub_account_id,
+        month_on,
+        coalesce(max(sub_account_name), sub_account_id) as account_name,
         max_by(mapped_deal_id, usage_on) as deal_id,
+        max_by(deal_name, usage_on) as deal_name,
         max_by(community_name, usage_on) as community_name,
         max_by(deal_owner, usage_on) as deal_owner,
-        cast(null as varchar) as delivery_owner,
-        'The account ' || coalesce(max(sub_account_name), sub_account_id) || ' used '
-            || {{ money_words('sum(gross_amount)', organisation('currency')) }} || ' on '
-            || {{ count_words('count(*)', 'day') }} || ' from ' || {{ day_words('min(usage_on)') }} || ' to '
-            || {{ day_words('max(usage_on)') }} || ', which no signed agreement covers ('
-            || coalesce(max_by(deal_name, usage_on), 'deal ' || max_by(mapped_deal_id, usage_on)) || ': '
-            || max_by(coverage, usage_on) || ').' as reason,
-        max_by(deal_url, usage_on) as record_url,
-        {{ evidence([
-            ('gross_usage', 'cast(sum(gross_amount) as decimal(18, 2))', 'aws'),
-            ('first_day', 'min(usage_on)', 'aws'),
-            ('last_day', 'max(usage_on)', 'aws'),
-            ('deal', 'max_by(deal_name, usage_on)', 'hubspot'),
-            ('coverage', 'max_by(coverage, usage_on)', 'hubspot'),
-        ]) }} as evidence,
-        month_on,
-        cast(null as decimal(18, 2)) as budget_amount,
+        max_by(deal_url, usage_on) as deal_url,
+        max_by(coverage, usage_on) as coverage,
+        count(*) as day_count,
+        min(usage_on) as first_on,
+        max(usage_on) as last_on,
         sum(gross_amount) as gross_amount,
-        sum(net_amount) as net_amount,
-        cast(null as decimal(18, 2)) as forecast_amount,
-        sum(gross_amount) as uncovered_amount
+        sum(net_amount) as net_amount
     from uncovered_days
-    cross join loads
-    group by provider_name, sub_account_id, month_on, loads.aws_seen_at, loads.hubspot_seen_at
+    group by provider_name, sub_account_id, month_on
     having sum(gross_amount) >= {{ threshold('budget_no_agreement_usd') }}
+),
+
+no_agreement as (
+    select
+        'BO05:account-' || uncovered_months.sub_account_id || ':' || {{ month_key('uncovered_months.month_on') }} as finding_id,
+        'BO05' as rule_id,
+        'account' as subject_type,
+        uncovered_months.sub_account_id as subject_id,
+        uncovered_months.account_name as subject,
+        uncovered_months.deal_id,
+        uncovered_months.community_name,
+        uncovered_months.deal_owner,
+        cast(null as varchar) as delivery_owner,
+        'The account ' || uncovered_months.account_name || ' used '
+        || {{ money_words('uncovered_months.gross_amount', organisation('currency')) }} || ' on '
+        || {{ count_words('uncovered_months.day_count', 'day') }} || ' from ' || {{ day_words('uncovered_months.first_on') }}
+        || ' to ' || {{ day_words('uncovered_months.last_on') }} || ', which no signed agreement covers ('
+        || coalesce(uncovered_months.deal_name, 'deal ' || uncovered_months.deal_id) || ': '
+        || uncovered_months.coverage || ').' as reason,
+        uncovered_months.deal_url as record_url,
+        {{ evidence([
+            ('gross_usage', 'cast(uncovered_months.gross_amount as decimal(18, 2))', 'aws'),
+            ('first_day', 'uncovered_months.first_on', 'aws'),
+            ('last_day', 'uncovered_months.last_on', 'aws'),
+            ('deal', 'uncovered_months.deal_name', 'hubspot'),
+            ('coverage', 'uncovered_months.coverage', 'hubspot'),
+        ]) }} as evidence,
+        uncovered_months.month_on,
+        cast(null as decimal(18, 2)) as budget_amount,
+        uncovered_months.gross_amount,
+        uncovered_months.net_amount,
+        cast(null as decimal(18, 2)) as forecast_amount,
+        uncovered_months.gross_amount as uncovered_amount
+    from uncovered_months
+    cross join loads
 ),
 
 payer_months as (
@@ -205,10 +227,10 @@ of_nobody as (
         cast(null as varchar) as deal_owner,
         cast(null as varchar) as delivery_owner,
         {{ money_words('payer_months.unattributed_amount', organisation('currency')) }} || ' of the '
-            || payer_months.provider_name || ' bill of '
-            || {{ money_words('payer_months.billed_amount', organisation('currency')) }} || ' for '
-            || {{ month_words('payer_months.month_on') }} || ' belong to '
-            || {{ count_words('payer_months.account_count', 'account') }} || ' that no deal is mapped to.' as reason,
+        || payer_months.provider_name || ' bill of '
+        || {{ money_words('payer_months.billed_amount', organisation('currency')) }} || ' for '
+        || {{ month_words('payer_months.month_on') }} || ' belong to '
+        || {{ count_words('payer_months.account_count', 'account') }} || ' that no deal is mapped to.' as reason,
         case
             when payer_months.provider_name = 'AWS' then 'https://console.aws.amazon.com/costmanagement/home#/cost-explorer'
         end as record_url,
@@ -246,6 +268,7 @@ final as (
         cast(null as varchar) as severity,
         cast(null as date) as due_on,
         cast(null as varchar) as extra_needs,
+        false as is_uncertain,
         cast(budget_amount as decimal(18, 2)) as budget_usd,
         cast(gross_amount as decimal(18, 2)) as gross_usd,
         cast(net_amount as decimal(18, 2)) as net_usd,

@@ -1,5 +1,5 @@
--- One row per chain of agreements (or unattributed account) and month: spend against budget. The deal that speaks for a chain in a
--- month is the signed one that covers most recently, or else the deal that the account is mapped to.
+-- One row per chain of agreements (or unattributed account) and month: spend against budget. The deal that speaks for a chain in
+-- a month is the signed one that covers most recently, or else the deal that the account is mapped to.
 with
 
 account_days as (
@@ -56,13 +56,22 @@ engagement_budgets as (
     group by deal_id
 ),
 
+account_months as (
+    select distinct
+        chain_id,
+        month_on,
+        provider_name,
+        sub_account_id
+    from account_days
+),
+
 -- a budget that adjusts itself follows the spend, so that nothing is ever above it
 fixed_aws_budgets as (
     select
         account_months.chain_id,
         account_months.month_on,
         sum(budgets.limit_amount) as budget_amount
-    from (select distinct chain_id, month_on, provider_name, sub_account_id from account_days) as account_months
+    from account_months
     inner join {{ ref('stg_aws__budgets') }} as budgets on account_months.sub_account_id = budgets.account_id
     where account_months.provider_name = 'AWS' and budgets.is_monthly_cost and not budgets.is_auto_adjusting
     group by account_months.chain_id, account_months.month_on

@@ -1,4 +1,5 @@
--- One row per chain of agreements: its head, the last signed agreement that no other signed one renews, and the renewal under way.
+-- One row per chain of agreements: its head, the last signed agreement that no other signed one renews, and the renewal under
+-- way.
 with
 
 deals as (
@@ -48,7 +49,10 @@ renewals as (
         deals.owner_name as renewal_owner_name,
         deals.is_owner_active as is_renewal_owner_active,
         deals.last_contacted_on,
-        row_number() over (partition by chains.ancestor_id order by chains.distance, deals.stage_rank desc, deals.deal_id) as position
+        row_number() over (
+            partition by chains.ancestor_id
+            order by chains.distance asc, deals.stage_rank desc, deals.deal_id asc
+        ) as position
     from chains
     inner join deals on chains.deal_id = deals.deal_id
     where chains.distance > 0 and not deals.is_won and not deals.is_lost
@@ -70,7 +74,9 @@ ended as (
     select
         heads.*,
         case
-            when heads.next_break_on >= {{ as_of() }} and heads.next_break_on < coalesce(heads.term_end_on, heads.next_break_on + 1)
+            when
+                heads.next_break_on >= {{ as_of() }}
+                and heads.next_break_on < coalesce(heads.term_end_on, heads.next_break_on + 1)
                 then heads.next_break_on
             else heads.term_end_on
         end as effective_end_on

@@ -7,7 +7,9 @@ deals as (
 ),
 
 chains as (
-    select distinct deal_id, chain_id
+    select distinct
+        deal_id,
+        chain_id
     from {{ ref('int_contract_chains') }}
 ),
 

@@ -13,11 +13,15 @@ associations as (
 
 -- the link is read in both directions; either half says which deal renews which
 renewals as (
-    select from_id as deal_id, to_id as predecessor_id
+    select
+        from_id as deal_id,
+        to_id as predecessor_id
     from associations
     where label = {{ organisation('renewal_of_label') }}
     union
-    select to_id as deal_id, from_id as predecessor_id
+    select
+        to_id as deal_id,
+        from_id as predecessor_id
     from associations
     where label = {{ organisation('renewed_by_label') }}
 ),
@@ -32,7 +36,11 @@ edges as (
 
 -- the path keeps a chain that somebody linked in a circle from going round for ever
 walked (deal_id, ancestor_id, distance, path) as (
-    select deal_id, deal_id as ancestor_id, 0 as distance, '/' || deal_id || '/' as path
+    select
+        deal_id,
+        deal_id as ancestor_id,
+        0 as distance,
+        '/' || deal_id || '/' as path
     from deals
     union all
     select
@@ -60,7 +68,7 @@ final as (
         deal_id,
         ancestor_id,
         distance,
-        first_value(ancestor_id) over (partition by deal_id order by distance desc, ancestor_id) as chain_id
+        first_value(ancestor_id) over (partition by deal_id order by distance desc, ancestor_id asc) as chain_id
     from shortest
 )
 

@@ -15,7 +15,10 @@ chains as (
 ),
 
 own as (
-    select deal_id, engagement_id, 0 as distance
+    select
+        deal_id,
+        engagement_id,
+        0 as distance
     from links
 ),
 

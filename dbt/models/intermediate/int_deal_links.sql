@@ -6,7 +6,10 @@ deals as (
 ),
 
 associations as (
-    select distinct from_id, to_object, to_id
+    select distinct
+        from_id,
+        to_object,
+        to_id
     from {{ ref('stg_hubspot__associations') }}
     where from_object = 'deals'
 ),

@@ -13,9 +13,16 @@ complete as (
     group by deal_id
 ),
 
+-- whether a deal is delivered stands in the store of engagements; before that was ever read, nobody can tell
+stores as (
+    select gate from {{ ref('int_source_gates') }}
+    where source = 'airtable'
+),
+
 final as (
     select
         deals.deal_id,
+        coalesce(stores.gate = 'never', false) as is_uncertain,
         case
             when deals.is_archived then 'archived'
             when deals.is_rehearsal then 'rehearsal'
@@ -30,6 +37,7 @@ final as (
         end as scope
     from deals
     left join complete on deals.deal_id = complete.deal_id
+    left join stores on true
 )
 
 select * from final

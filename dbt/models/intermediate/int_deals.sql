@@ -39,7 +39,9 @@ clocks as (
 ),
 
 latest_entries as (
-    select deal_id, entered_at as stage_entered_at
+    select
+        deal_id,
+        entered_at as stage_entered_at
     from {{ ref('int_deal_stages') }}
     where recency = 1
 ),

@@ -1,5 +1,5 @@
--- One row per deal and GitHub issue that asks for its delivery: an issue of the request repository, or on the request board, whose
--- text or board field names the deal. A draft on the board asks nobody.
+-- One row per deal and GitHub issue that asks for its delivery: an issue of the request repository, or on the request board,
+-- whose text or board field names the deal. A draft on the board asks nobody.
 with
 
 issues as (
@@ -20,13 +20,21 @@ board as (
 ),
 
 texts as (
-    select issues.issue_id, issues.issue_url, issues.body as text, issues.created_at
+    select
+        issues.issue_id,
+        issues.issue_url,
+        issues.body as text,
+        issues.created_at
     from issues
     left join board on issues.issue_id = board.issue_id
     where board.issue_id is not null
         or split_part(issues.repository, '/', 2) = {{ organisation('delivery_request_repository') }}
     union all
-    select issues.issue_id, issues.issue_url, board.deal_url as text, issues.created_at
+    select
+        issues.issue_id,
+        issues.issue_url,
+        board.deal_url as text,
+        issues.created_at
     from board
     inner join issues on board.issue_id = issues.issue_id
 ),

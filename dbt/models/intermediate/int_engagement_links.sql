@@ -39,9 +39,16 @@ deal_side as (
 ),
 
 pairs as (
-    select deal_id, engagement_id from engagement_side
+    select
+        deal_id,
+        engagement_id
+    from engagement_side
     union
-    select deal_id, engagement_id from deal_side where engagement_id is not null
+    select
+        deal_id,
+        engagement_id
+    from deal_side
+    where engagement_id is not null
 ),
 
 final as (

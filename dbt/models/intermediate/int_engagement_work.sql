@@ -28,7 +28,8 @@ items as (
 known_urls as (
     select issue_url as url from issues
     union
-    select content_url as url from items where content_url is not null
+    select content_url as url from items
+    where content_url is not null
 ),
 
 -- an address in a repository that is not read cannot be judged, so it is believed
@@ -37,10 +38,10 @@ linked as (
         deliverables.deliverable_id,
         deliverables.project_id,
         deliverables.github_url is not null
-            and (
-                known_urls.url is not null
-                or repositories.repository is null
-            ) as has_github_item
+        and (
+            known_urls.url is not null
+            or repositories.repository is null
+        ) as has_github_item
     from deliverables
     left join known_urls on deliverables.github_url = known_urls.url
     left join repositories

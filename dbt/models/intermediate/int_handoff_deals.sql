@@ -2,7 +2,9 @@
 with
 
 deals as (
-    select deals.*
+    select
+        deals.*,
+        scopes.is_uncertain
     from {{ ref('int_deals') }} as deals
     inner join {{ ref('int_deal_scopes') }} as scopes on deals.deal_id = scopes.deal_id
     where scopes.scope = 'handoff'
@@ -116,6 +118,7 @@ final as (
         clocked.stage_name,
         clocked.stage_entered_at,
         clocked.is_won,
+        clocked.is_uncertain,
         clocked.start_on,
         clocked.term_end_on as end_on,
         clocked.amount,
@@ -139,7 +142,7 @@ final as (
         coalesce(engagements.project_count, 0) as project_count,
         coalesce(engagements.deliverable_count, 0) as deliverable_count,
         coalesce(engagements.github_item_count, 0) + coalesce(board_items.board_item_count, 0)
-            + coalesce(requests.issue_count, 0) as github_item_count,
+        + coalesce(requests.issue_count, 0) as github_item_count,
         requests.issue_urls,
         one_way.one_way_engagement_name,
         one_way.is_named_by_deal as is_one_way_from_deal,
@@ -149,10 +152,10 @@ final as (
         clocked.order_ids is not null or requests.deal_id is not null as has_request,
         clocked.is_agreement_executed and not {{ is_empty('clocked.agreement_url') }} as has_agreement,
         engagements.deal_id is not null
-            and engagements.project_count > 0
-            and engagements.deliverable_count > 0
-            and coalesce(engagements.github_item_count, 0) + coalesce(board_items.board_item_count, 0)
-                + coalesce(requests.issue_count, 0) > 0 as is_broken_down,
+        and engagements.project_count > 0
+        and engagements.deliverable_count > 0
+        and coalesce(engagements.github_item_count, 0) + coalesce(board_items.board_item_count, 0)
+        + coalesce(requests.issue_count, 0) > 0 as is_broken_down,
         coalesce(clocked.start_on <= {{ as_of() }}, false) as is_start_reached
     from clocked
     left join dated on clocked.deal_id = dated.deal_id

@@ -16,14 +16,14 @@ no_engagement as (
         case when deals.is_start_reached then 'blocker' end as severity,
         deals.engagement_due_on as due_on,
         deals.deal_name || ' is in ' || deals.stage_name
-            || coalesce(', was handed off on ' || {{ day_words('deals.handoff_started_on') }}, '')
-            || ', and no engagement is linked with it.'
-            || case when deals.is_start_reached then ' Its start on ' || {{ day_words('deals.start_on') }} || ' has come.' else '' end
-            || case
-                when deals.is_named_in_another_portal
-                    then ' An engagement names this number in another HubSpot portal, which does not count.'
-                else ''
-            end as reason,
+        || coalesce(', was handed off on ' || {{ day_words('deals.handoff_started_on') }}, '')
+        || ', and no engagement is linked with it.'
+        || case when deals.is_start_reached then ' Its start on ' || {{ day_words('deals.start_on') }} || ' has come.' else '' end
+        || case
+            when deals.is_named_in_another_portal
+                then ' An engagement names this number in another HubSpot portal, which does not count.'
+            else ''
+        end as reason,
         {{ evidence([
             ('stage', 'deals.stage_name', 'hubspot'),
             ('engagement_url', 'deals.stated_engagement_url', 'hubspot'),
@@ -42,7 +42,7 @@ no_request as (
         cast(null as varchar) as severity,
         deals.request_due_on as due_on,
         'Nobody has asked for the delivery of ' || deals.deal_name
-            || ': it has no HubSpot order, and no request issue on GitHub names it.' as reason,
+        || ': it has no HubSpot order, and no request issue on GitHub names it.' as reason,
         {{ evidence([
             ('stage', 'deals.stage_name', 'hubspot'),
             ('orders', 'deals.order_ids', 'hubspot'),
@@ -60,11 +60,11 @@ not_broken_down as (
         cast(null as varchar) as severity,
         cast(null as date) as due_on,
         'The engagement ' || deals.engagement_name || ' has no '
-            || case
-                when deals.project_count = 0 then 'project'
-                when deals.deliverable_count = 0 then 'deliverable'
-                else 'GitHub item'
-            end || '.' as reason,
+        || case
+            when deals.project_count = 0 then 'project'
+            when deals.deliverable_count = 0 then 'deliverable'
+            else 'GitHub item'
+        end || '.' as reason,
         {{ evidence([
             ('engagement', 'deals.engagement_name', 'airtable'),
             ('projects', 'deals.project_count', 'airtable'),
@@ -83,10 +83,10 @@ not_signed as (
         cast(null as varchar) as severity,
         cast(null as date) as due_on,
         deals.deal_name || ' is closed as won, and '
-            || case
-                when {{ is_empty('deals.agreement_url') }} then 'it has no agreement link.'
-                else 'its agreement is not marked as executed.'
-            end as reason,
+        || case
+            when {{ is_empty('deals.agreement_url') }} then 'it has no agreement link.'
+            else 'its agreement is not marked as executed.'
+        end as reason,
         {{ evidence([
             ('stage', 'deals.stage_name', 'hubspot'),
             ('agreement_url', 'deals.agreement_url', 'hubspot'),
@@ -104,7 +104,7 @@ not_begun as (
         cast(null as varchar) as severity,
         deals.start_on as due_on,
         deals.deal_name || ' was to begin on ' || {{ day_words('deals.start_on') }} || ', and its engagement is '
-            || coalesce('still ' || deals.engagement_status, 'without a status') || '.' as reason,
+        || coalesce('still ' || deals.engagement_status, 'without a status') || '.' as reason,
         {{ evidence([
             ('start_on', 'deals.start_on', 'hubspot'),
             ('engagement', 'deals.engagement_name', 'airtable'),
@@ -151,21 +151,21 @@ too_late as (
             case when not deals.has_engagement then deals.engagement_due_on end
         ) as due_on,
         'Handed off on ' || {{ day_words('deals.handoff_started_on') }} || ': '
-            || case
-                when not deals.has_request and deals.request_due_on < {{ as_of() }}
-                    then 'the delivery request was due on ' || {{ day_words('deals.request_due_on') }}
-                else ''
-            end
-            || case
-                when not deals.has_request and deals.request_due_on < {{ as_of() }}
-                    and not deals.has_engagement and deals.engagement_due_on < {{ as_of() }} then ', and '
-                else ''
-            end
-            || case
-                when not deals.has_engagement and deals.engagement_due_on < {{ as_of() }}
-                    then 'the engagement was due on ' || {{ day_words('deals.engagement_due_on') }}
-                else ''
-            end || '.' as reason,
+        || case
+            when not deals.has_request and deals.request_due_on < {{ as_of() }}
+                then 'the delivery request was due on ' || {{ day_words('deals.request_due_on') }}
+            else ''
+        end
+        || case
+            when not deals.has_request and deals.request_due_on < {{ as_of() }}
+                and not deals.has_engagement and deals.engagement_due_on < {{ as_of() }} then ', and '
+            else ''
+        end
+        || case
+            when not deals.has_engagement and deals.engagement_due_on < {{ as_of() }}
+                then 'the engagement was due on ' || {{ day_words('deals.engagement_due_on') }}
+            else ''
+        end || '.' as reason,
         {{ evidence([
             ('handoff_started_on', 'deals.handoff_started_on', 'hubspot'),
             ('start_on', 'deals.start_on', 'hubspot'),
@@ -240,6 +240,7 @@ of_deals_in_handoff as (
         deals.deal_url as record_url,
         gaps.evidence,
         cast(null as varchar) as extra_needs,
+        deals.is_uncertain,
         deals.pipeline_name,
         deals.stage_name,
         deals.stage_entered_at,
@@ -273,8 +274,8 @@ of_deals_that_are_gone as (
         still_working.delivery_owner,
         cast(null as date) as due_on,
         gone.deal_name || case when gone.is_archived then ' is archived' else ' is lost' end
-            || ', and its engagement ' || still_working.engagement_name || ' is '
-            || coalesce('still ' || still_working.status, 'without a status') || '.' as reason,
+        || ', and its engagement ' || still_working.engagement_name || ' is '
+        || coalesce('still ' || still_working.status, 'without a status') || '.' as reason,
         gone.deal_url as record_url,
         {{ evidence([
             ('stage', 'gone.stage_name', 'hubspot'),
@@ -283,6 +284,7 @@ of_deals_that_are_gone as (
             ('status', 'still_working.status', 'airtable'),
         ]) }} as evidence,
         cast(null as varchar) as extra_needs,
+        false as is_uncertain,
         gone.pipeline_name,
         gone.stage_name,
         gone.stage_entered_at,

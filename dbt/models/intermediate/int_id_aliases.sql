@@ -2,7 +2,10 @@
 with
 
 aliases as (
-    select old_id, canonical_id, 1 as rank
+    select
+        old_id,
+        canonical_id,
+        1 as rank
     from {{ ref('map_id_aliases') }}
     where source = 'hubspot' and object = 'deals'
 ),

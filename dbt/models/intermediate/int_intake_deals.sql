@@ -2,7 +2,9 @@
 with
 
 deals as (
-    select deals.*
+    select
+        deals.*,
+        scopes.is_uncertain
     from {{ ref('int_deals') }} as deals
     inner join {{ ref('int_deal_scopes') }} as scopes on deals.deal_id = scopes.deal_id
     where scopes.scope in ('handoff', 'before handoff')
@@ -26,6 +28,7 @@ final as (
         deals.pipeline_name,
         deals.stage_rank,
         deals.stage_name,
+        deals.is_uncertain,
         deals.community_record_id,
         deals.community_name,
         deals.owner_name,

@@ -16,11 +16,17 @@ contacts as (
 ),
 
 linked as (
-    select deals.deal_id, associations.to_id as contact_id, associations.label
+    select
+        deals.deal_id,
+        associations.to_id as contact_id,
+        associations.label
     from deals
     inner join associations on associations.from_object = 'deals' and deals.deal_id = associations.from_id
     union
-    select deals.deal_id, associations.to_id as contact_id, associations.label
+    select
+        deals.deal_id,
+        associations.to_id as contact_id,
+        associations.label
     from deals
     inner join associations
         on associations.from_object = 'communities' and deals.community_record_id = associations.from_id

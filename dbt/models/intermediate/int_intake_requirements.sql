@@ -1,5 +1,5 @@
--- One row per deal and field, role or person's field that its stage requires, and since when. A stage that a pipeline does not have
--- counts by its rank in the pipelines that do.
+-- One row per deal and field or role that its stage requires, and since when. A stage that a pipeline does not have counts by its
+-- rank in the pipelines that do.
 with
 
 deals as (
@@ -12,15 +12,26 @@ stages as (
 
 -- stage keys with their rank anywhere, for pipelines that lack them
 anywhere as (
-    select stage_key, min(stage_rank) as stage_rank
+    select
+        stage_key,
+        min(stage_rank) as stage_rank
     from stages
     group by stage_key
 ),
 
 required as (
-    select field_key, required_from, 'field' as kind from {{ ref('rule_intake_fields') }}
+    select
+        field_key,
+        required_from,
+        'field' as kind
+    from {{ ref('rule_intake_fields') }}
     union all
-    select role_key as field_key, required_from, 'role' as kind from {{ ref('rule_contact_roles') }} where minimum_count > 0
+    select
+        role_key as field_key,
+        required_from,
+        'role' as kind
+    from {{ ref('rule_contact_roles') }}
+    where minimum_count > 0
 ),
 
 due as (

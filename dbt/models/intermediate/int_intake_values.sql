@@ -1,5 +1,5 @@
--- One row per deal, required field and place where its value is looked up, in the order of rule_intake_fields.csv, with what stands
--- there and whether it will do.
+-- One row per deal, required field and place where its value is looked up, in the order of rule_intake_fields.csv, with what
+-- stands there and whether it will do.
 with
 
 requirements as (
@@ -43,11 +43,20 @@ lookups as (
 
 -- where each kind of record is kept
 places as (
-    select 'deal' as looked_up_in, 'hubspot' as system, 'deals' as object
+    select
+        'deal' as looked_up_in,
+        'hubspot' as system,
+        'deals' as object
     union all
-    select 'community' as looked_up_in, 'hubspot' as system, 'communities' as object
+    select
+        'community' as looked_up_in,
+        'hubspot' as system,
+        'communities' as object
     union all
-    select 'engagement' as looked_up_in, 'airtable' as system, 'engagements' as object
+    select
+        'engagement' as looked_up_in,
+        'airtable' as system,
+        'engagements' as object
 ),
 
 found as (
@@ -62,7 +71,7 @@ found as (
         vendor_fields.vendor_field,
         -- a mapping to a property that the portal does not have says nothing about any deal
         vendor_fields.vendor_field is null
-            or (places.system = 'hubspot' and known_properties.property_name is null) as is_unmapped,
+        or (places.system = 'hubspot' and known_properties.property_name is null) as is_unmapped,
         lookups.validator,
         validators.pattern,
         validators.message,
@@ -89,12 +98,26 @@ found as (
 ),
 
 lengths as (
-    select key, value from {{ ref('rule_thresholds') }}
+    select
+        key,
+        value
+    from {{ ref('rule_thresholds') }}
 ),
 
 final as (
     select
-        found.* exclude (characters_key, pattern),
+        found.deal_id,
+        found.required_since_on,
+        found.field_key,
+        found.position,
+        found.looked_up_in,
+        found.canonical_field,
+        found.system,
+        found.vendor_field,
+        found.is_unmapped,
+        found.validator,
+        found.message,
+        found.value,
         cast(lengths.value as integer) as minimum_characters,
         case
             when found.is_unmapped then 'unmapped'

@@ -53,20 +53,20 @@ of_fields as (
         fields.extra_needs,
         case when fields.looked_up_in = 'community' then deals.community_url else deals.deal_url end as record_url,
         fields.field_label || ': '
-            || case fields.field_status
-                when 'missing' then 'nothing is filled in.'
-                when 'placeholder' then 'only the placeholder "' || trim(fields.value) || '".'
-                when 'duplicate' then '"' || trim(fields.value) || '" is also used by ' || fields.other_communities || '.'
-                when 'conflict'
-                    then '"' || trim(fields.value) || '" on the ' || fields.looked_up_in || ', and ' || fields.other_values || '.'
-                when 'invalid'
-                    then case
+        || case fields.field_status
+            when 'missing' then 'nothing is filled in.'
+            when 'placeholder' then 'only the placeholder "' || trim(fields.value) || '".'
+            when 'duplicate' then '"' || trim(fields.value) || '" is also used by ' || fields.other_communities || '.'
+            when 'conflict'
+                then '"' || trim(fields.value) || '" on the ' || fields.looked_up_in || ', and ' || fields.other_values || '.'
+            when 'invalid'
+                then case
                         when fields.is_too_short
                             then cast(length(trim(fields.value)) as varchar) || ' characters, and at least '
                                 || cast(fields.minimum_characters as varchar) || ' are asked for.'
                         else '"' || trim(fields.value) || '" ' || fields.message || '.'
                     end
-                    end as reason,
+        end as reason,
         case fields.system
             when 'airtable' then {{ evidence([('value', 'fields.value', 'airtable')]) }}
             else {{ evidence([('value', 'fields.value', 'hubspot')]) }}
@@ -116,10 +116,11 @@ unlabelled as (
         deal_id,
         count(distinct contact_id) as person_count
     from people
-    where contact_id not in (
-        select labelled.contact_id from people as labelled
-        where labelled.deal_id = people.deal_id and labelled.role_key is not null
-    )
+    where
+        contact_id not in (
+            select labelled.contact_id from people as labelled
+            where labelled.deal_id = people.deal_id and labelled.role_key is not null
+        )
     group by deal_id
 ),
 
@@ -137,13 +138,20 @@ of_roles as (
         1 as weight,
         cast(null as varchar) as extra_needs,
         deals.deal_url as record_url,
-        roles.role_name || ': nobody has this role on the deal or on its community.'
-            || case
-                when unlabelled.person_count = 1 then ' One person is linked without a role.'
-                when unlabelled.person_count > 1
-                    then ' ' || cast(unlabelled.person_count as varchar) || ' people are linked without a role.'
-                else ''
-            end as reason,
+        roles.role_name
+        || case
+            when coalesce(holders.holder_count, 0) >= roles.minimum_count then null
+            when holders.holder_count > 0
+                then ': ' || cast(roles.minimum_count as varchar) || ' are needed on the deal or on its community, and '
+                    || cast(holders.holder_count as varchar) || ' is there.'
+            else ': nobody has this role on the deal or on its community.'
+        end
+        || case
+            when unlabelled.person_count = 1 then ' One person is linked without a role.'
+            when unlabelled.person_count > 1
+                then ' ' || cast(unlabelled.person_count as varchar) || ' people are linked without a role.'
+            else ''
+        end as reason,
         {{ evidence([
             ('people in this role', 'coalesce(holders.holder_count, 0)', 'hubspot'),
             ('people without a role', 'coalesce(unlabelled.person_count, 0)', 'hubspot'),
@@ -221,12 +229,16 @@ of_people as (
         1 as weight,
         cast(null as varchar) as extra_needs,
         {{ hubspot_url('people.object_type_id', 'people.contact_id') }} as record_url,
-        'The ' || people.role_names || ' (contact ' || people.contact_id || ') has '
-            || case people.field_status
-                when 'missing' then 'no ' || people.label
-                when 'placeholder' then 'a placeholder as ' || people.label
-                else 'a ' || people.label || ' that ' || people.message
-            end || '.' as reason,
+        case
+            when people.field_status = 'invalid' then 'The ' || people.label || ' of the '
+            else 'The '
+        end
+        || people.role_names || ' (contact ' || people.contact_id || ') '
+        || case people.field_status
+            when 'missing' then 'has no ' || people.label
+            when 'placeholder' then 'has a placeholder as ' || people.label
+            when 'invalid' then people.message
+        end || '.' as reason,
         {{ evidence([('contact', 'people.contact_id', 'hubspot'), ('state', 'people.field_status', 'hubspot')]) }} as evidence
     from judged_people as people
     cross join loads
@@ -260,6 +272,7 @@ final as (
         united.record_url,
         united.evidence,
         united.extra_needs,
+        deals.is_uncertain,
         united.field_key,
         united.field_label,
         united.field_status,

@@ -19,12 +19,12 @@ no_renewal_deal as (
         'RN01' as rule_id,
         heads.effective_end_on as due_on,
         heads.deal_name
-            || case
-                when heads.days_to_end < 0 then ' ended ' || {{ count_words('(-heads.days_to_end)', 'day') }} || ' ago, on '
-                when heads.end_source = 'break' then ' can be ended in ' || {{ count_words('heads.days_to_end', 'day') }} || ', on '
-                else ' ends in ' || {{ count_words('heads.days_to_end', 'day') }} || ', on '
-            end
-            || {{ day_words('heads.effective_end_on') }} || ', and no open renewal deal is linked with it.' as reason,
+        || case
+            when heads.days_to_end < 0 then ' ended ' || {{ count_words('(-heads.days_to_end)', 'day') }} || ' ago, on '
+            when heads.end_source = 'break' then ' can be ended in ' || {{ count_words('heads.days_to_end', 'day') }} || ', on '
+            else ' ends in ' || {{ count_words('heads.days_to_end', 'day') }} || ', on '
+        end
+        || {{ day_words('heads.effective_end_on') }} || ', and no open renewal deal is linked with it.' as reason,
         {{ evidence([
             ('effective_end_on', 'heads.effective_end_on', 'hubspot'),
             ('end_source', 'heads.end_source', 'hubspot'),
@@ -43,13 +43,13 @@ silence as (
         'RN04' as rule_id,
         heads.effective_end_on as due_on,
         heads.deal_name || ' ends in ' || {{ count_words('heads.days_to_end', 'day') }} || ', '
-            || case
-                when not heads.is_owner_active and not heads.is_renewal_owner_active
-                    then 'and neither it nor its renewal has an owner who still works here.'
-                when heads.last_contacted_on is null then 'and no contact with the community is recorded.'
-                else 'and the last recorded contact was ' || {{ count_words(days_between('heads.last_contacted_on', as_of()), 'day') }}
-                    || ' ago.'
-            end as reason,
+        || case
+            when not heads.is_owner_active and not heads.is_renewal_owner_active
+                then 'and neither it nor its renewal has an owner who still works here.'
+            when heads.last_contacted_on is null then 'and no contact with the community is recorded.'
+            else 'and the last recorded contact was '
+                || {{ count_words(days_between('heads.last_contacted_on', as_of()), 'day') }} || ' ago.'
+        end as reason,
         {{ evidence([
             ('effective_end_on', 'heads.effective_end_on', 'hubspot'),
             ('last_contacted_on', 'heads.last_contacted_on', 'hubspot'),
@@ -88,7 +88,7 @@ no_notice as (
         'RN10' as rule_id,
         cast({{ add_days('heads.effective_end_on', '-' ~ threshold('renewal_notice_days')) }} as date) as due_on,
         heads.deal_name || ' ends in ' || {{ count_words('heads.days_to_end', 'day') }} || ', on '
-            || {{ day_words('heads.effective_end_on') }} || ', and no expiry notice is recorded on its engagement.' as reason,
+        || {{ day_words('heads.effective_end_on') }} || ', and no expiry notice is recorded on its engagement.' as reason,
         {{ evidence([
             ('effective_end_on', 'heads.effective_end_on', 'hubspot'),
             ('expiry_notice_on', 'heads.expiry_notice_on', 'airtable'),
@@ -128,6 +128,7 @@ final as (
         heads.deal_url as record_url,
         united.evidence,
         cast(null as varchar) as extra_needs,
+        false as is_uncertain,
         heads.effective_end_on,
         cast(heads.days_to_end as integer) as days_to_end,
         windows.window_name,

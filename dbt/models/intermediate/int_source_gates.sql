@@ -22,7 +22,7 @@ aged as (
         statuses.last_complete_at,
         statuses.error,
         sources.max_age_hours > 0
-            and date_diff('hour', statuses.last_complete_at, runs.started_at) > sources.max_age_hours as is_too_old
+        and runs.started_at > statuses.last_complete_at + to_hours(sources.max_age_hours) as is_too_old
     from sources
     left join statuses on sources.source = statuses.source
     left join runs on true

@@ -1,21 +1,32 @@
--- One row per value that stands in a vendor's field and is not what the field should hold: an amount that is no number, a date that
--- is none. The models treat it as unknown; here it is named, so that nothing becomes empty in silence.
+-- One row per value that stands in a vendor's field and is not what the field should hold: an amount that is no number, a date
+-- that is none. The models treat it as unknown; here it is named, so that nothing becomes empty in silence.
 with
 
 typed_fields as (
     select * from {{ ref('map_fields') }}
-    where canonical_field in (
-        'amount', 'prepaid_cloud', 'monthly_cloud_budget',
-        'start_on', 'end_on', 'target_start_on', 'target_end_on', 'amended_end_on', 'next_break_on', 'expiry_notice_on',
-        'closed_on', 'last_contacted_at'
-    )
+    where
+        canonical_field in (
+            'amount', 'prepaid_cloud', 'monthly_cloud_budget',
+            'start_on', 'end_on', 'target_start_on', 'target_end_on', 'amended_end_on', 'next_break_on', 'expiry_notice_on',
+            'closed_on', 'last_contacted_at'
+        )
 ),
 
 records as (
-    select 'hubspot' as system, 'deals' as object, deal_id as record_id, {{ json_map('properties_json') }} as cells, _load_id
+    select
+        'hubspot' as system,
+        'deals' as object,
+        deal_id as record_id,
+        {{ json_map('properties_json') }} as cells,
+        _load_id
     from {{ ref('stg_hubspot__deals') }}
     union all
-    select 'airtable' as system, 'engagements' as object, engagement_id as record_id, {{ json_map('fields_json') }} as cells, _load_id
+    select
+        'airtable' as system,
+        'engagements' as object,
+        engagement_id as record_id,
+        {{ json_map('fields_json') }} as cells,
+        _load_id
     from {{ ref('stg_airtable__engagements') }}
 ),
 

@@ -1,5 +1,5 @@
--- One row per row of map_fields.csv that names a HubSpot property or an Airtable field which is not there: renamed, removed, or not
--- readable with this token.
+-- One row per row of map_fields.csv that names a HubSpot property or an Airtable field which is not there: renamed, removed, or
+-- not readable with this token.
 with
 
 vendor_fields as (

@@ -29,7 +29,7 @@ final as (
             least(
                 1,
                 ({{ days_between('month_on', as_of()) }} + 1)
-                    / ({{ days_between('month_on', month_end('month_on')) }} + 1)
+                / ({{ days_between('month_on', month_end('month_on')) }} + 1)
             ) as double
         ) as elapsed_ratio,
         record_url,

@@ -47,7 +47,10 @@ final as (
         case
             when gates.not_evaluated_count = gates.rule_count then 'not evaluated'
             else cast(coalesce(counts.open_count, 0) as varchar)
-                || case when counts.blocker_count > 0 then ' (' || {{ count_words('counts.blocker_count', 'blocker') }} || ')' else '' end
+                || case
+                    when counts.blocker_count > 0 then ' (' || {{ count_words('counts.blocker_count', 'blocker') }} || ')'
+                    else ''
+                end
                 || case when counts.unknown_count > 0 then ', ' || cast(counts.unknown_count as varchar) || ' unknown' else '' end
                 || case
                     when gates.not_evaluated_count > 0

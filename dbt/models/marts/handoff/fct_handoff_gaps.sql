@@ -10,8 +10,9 @@ gaps as (
 
 found as (
     {{ findings_of('gaps', [
-        'pipeline_name', 'stage_name', 'stage_entered_at', 'handoff_started_on', 'company_name', 'deal_owner_name', 'delivery_owner_name',
-        'start_on', 'end_on', 'amount', 'currency', 'engagement_ids', 'order_ids', 'issue_urls', 'agreement_url', 'age_business_days',
+        'pipeline_name', 'stage_name', 'stage_entered_at', 'handoff_started_on', 'company_name', 'deal_owner_name',
+        'delivery_owner_name', 'start_on', 'end_on', 'amount', 'currency', 'engagement_ids', 'order_ids', 'issue_urls',
+        'agreement_url', 'age_business_days',
     ]) }}
 ),
 

@@ -53,20 +53,20 @@ counted as (
     select
         *,
         (case when agreement_step = 'done' then 1 else 0 end)
-            + (case when request_step = 'done' then 1 else 0 end)
-            + (case when engagement_step = 'done' then 1 else 0 end)
-            + (case when breakdown_step = 'done' then 1 else 0 end)
-            + (case when started_step = 'done' then 1 else 0 end) as done_count,
+        + (case when request_step = 'done' then 1 else 0 end)
+        + (case when engagement_step = 'done' then 1 else 0 end)
+        + (case when breakdown_step = 'done' then 1 else 0 end)
+        + (case when started_step = 'done' then 1 else 0 end) as done_count,
         (case when agreement_step = 'unknown' then 1 else 0 end)
-            + (case when request_step = 'unknown' then 1 else 0 end)
-            + (case when engagement_step = 'unknown' then 1 else 0 end)
-            + (case when breakdown_step = 'unknown' then 1 else 0 end)
-            + (case when started_step = 'unknown' then 1 else 0 end) as unknown_count,
+        + (case when request_step = 'unknown' then 1 else 0 end)
+        + (case when engagement_step = 'unknown' then 1 else 0 end)
+        + (case when breakdown_step = 'unknown' then 1 else 0 end)
+        + (case when started_step = 'unknown' then 1 else 0 end) as unknown_count,
         (case when agreement_step = 'not due' then 0 else 1 end)
-            + (case when request_step = 'not due' then 0 else 1 end)
-            + (case when engagement_step = 'not due' then 0 else 1 end)
-            + (case when breakdown_step = 'not due' then 0 else 1 end)
-            + (case when started_step = 'not due' then 0 else 1 end) as step_count
+        + (case when request_step = 'not due' then 0 else 1 end)
+        + (case when engagement_step = 'not due' then 0 else 1 end)
+        + (case when breakdown_step = 'not due' then 0 else 1 end)
+        + (case when started_step = 'not due' then 0 else 1 end) as step_count
     from steps
 ),
 

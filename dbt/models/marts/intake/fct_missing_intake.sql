@@ -16,7 +16,9 @@ found as (
 ),
 
 fallback as (
-    select teams.*, gates.owner_team as team
+    select
+        teams.*,
+        gates.owner_team as team
     from {{ ref('int_rule_gates') }} as gates
     inner join {{ ref('map_teams_to_owners') }} as teams on gates.owner_team = teams.owner_team
     where gates.rule_id = 'missing_intake'

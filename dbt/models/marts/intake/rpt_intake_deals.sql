@@ -21,10 +21,11 @@ final as (
         cast(count(*) filter (where required.field_status = 'ok') as integer) as ok_count,
         cast(count(*) filter (where required.field_status = 'ok') / count(*) as double) as completeness_ratio,
         cast(
-            coalesce(sum(required.weight) filter (where required.field_status = 'ok'), 0) / nullif(sum(required.weight), 0) as double
+            coalesce(sum(required.weight) filter (where required.field_status = 'ok'), 0) / nullif(sum(required.weight), 0)
+            as double
         ) as weighted_completeness_ratio,
         string_agg(required.field_label, ', ' order by required.severity, required.field_label)
-            filter (where required.finding_id is not null) as missing_fields,
+        filter (where required.finding_id is not null) as missing_fields,
         {{ as_of() }} as as_of_on
     from deals
     inner join required on deals.deal_id = required.deal_id

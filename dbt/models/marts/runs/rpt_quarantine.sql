@@ -40,8 +40,8 @@ final as (
         unmapped.source,
         unmapped.table_name,
         unmapped.vendor_field as record_ref,
-        'map_fields.csv takes ' || unmapped.canonical_field || ' from this field, which is not there or cannot be read with this token.'
-            as reason,
+        'map_fields.csv takes ' || unmapped.canonical_field
+        || ' from this field, which is not there or cannot be read with this token.' as reason,
         cast(null as varchar) as payload,
         runs.started_at as quarantined_at
     from unmapped

@@ -1,7 +1,9 @@
 with
 
 source as (
-    select *, cast(cost_filters_json as json) as filters
+    select
+        *,
+        cast(cost_filters_json as json) as filters
     from {{ source('raw_aws', 'budgets') }}
 ),
 

@@ -1,7 +1,10 @@
 with
 
 source as (
-    select id, {{ json_map('properties_with_history_json') }} as histories, _dlt_load_id
+    select
+        id,
+        {{ json_map('properties_with_history_json') }} as histories,
+        _dlt_load_id
     from {{ source('raw_hubspot', 'deals') }}
     where properties_with_history_json is not null
 ),
@@ -13,7 +16,7 @@ fields as (
 entries as (
     select
         source.id as deal_id,
-        entry.content as content,
+        entry.content,
         source._dlt_load_id as _load_id
     from source
     cross join fields

@@ -1,0 +1,131 @@
+"""The models keep the sentences that their unit tests say, and their names, contracts and pages agree."""
+
+from __future__ import annotations
+
+import re
+import shutil
+
+import pytest
+from conftest import PROJECT
+from project import PROJECT_FOLDER, rules, run_unit_tests, unit_tests
+
+MODELS = sorted(PROJECT_FOLDER.glob("models/**/*.sql"))
+PUBLISHED = [path.stem for path in MODELS if {"marts", "actions"} & set(path.parts)]
+SENTENCES = unit_tests()
+
+
+@pytest.fixture(scope="module")
+def tested(demo_home, tmp_path_factory):
+    """Run dbt's unit tests once, over a copy of the demo's snapshot."""
+    folder = tmp_path_factory.mktemp("unit-tests")
+    database = shutil.copy(demo_home / "warehouse" / "CURRENT" / "wh.duckdb", folder / "wh.duckdb")
+    database.chmod(0o600)
+    return run_unit_tests(database, folder)
+
+
+@pytest.fixture(scope="module")
+def models(tested):
+    _, manifest = tested
+    return {node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "model"}
+
+
+@pytest.mark.parametrize("sentence", SENTENCES)
+def test_the_models_do_what_their_unit_test_says(tested, sentence):
+    results, _ = tested
+    result = results[sentence]
+    assert result["status"] == "pass", f"{SENTENCES[sentence]['model']}: {sentence.replace('_', ' ')}\n{result['message']}"
+
+
+def test_dbt_ran_every_unit_test_that_is_written_down(tested):
+    results, _ = tested
+    assert set(results) == set(SENTENCES)
+
+
+def test_every_rule_has_a_unit_test_in_which_it_fires():
+    expected = str([test["expect"] for test in SENTENCES.values()])
+    for rule in rules():
+        assert re.search(rf"\b{rule['rule_id']}:", expected), rule["rule_id"]
+
+
+def test_every_unit_test_is_named_by_a_sentence_and_knows_its_model():
+    names = {path.stem for path in MODELS}
+    for name, test in SENTENCES.items():
+        assert re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+){3,}", name), name
+        assert test["model"] in names, name
+
+
+def test_every_model_is_described(models):
+    assert set(models) == {path.stem for path in MODELS}
+    for name, model in models.items():
+        assert re.match(r"(One row|Two rows)\b", model["description"]), f"{name}: a description begins with the grain"
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_published_model_has_an_enforced_contract_and_describes_every_column(models, name):
+    model = models[name]
+    assert model["config"]["contract"]["enforced"]
+    assert model["columns"]
+    for column in model["columns"].values():
+        assert column["description"], f"{name}.{column['name']}"
+        assert column["data_type"], f"{name}.{column['name']}"
+
+
+def pages() -> dict[str, tuple[str, list[tuple[str, str]]]]:
+    """Return each model that docs/marts.md describes: its text, and its columns with their meaning."""
+    text = (PROJECT / "docs" / "marts.md").read_text(encoding="utf-8")
+    sections = re.split(r"(?m)^### `(\w+)`\n", text)[1:]
+    found = {}
+    for name, section in zip(sections[::2], sections[1::2], strict=True):
+        body = section.split("\n## ")[0]
+        found[name] = (body, re.findall(r"(?m)^\| `(\w+)` \| (.+) \|$", body))
+    return found
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_documentation_names_exactly_the_columns_of_the_contract(models, name):
+    described = pages()
+    body, columns = described[name]
+    if "The columns of `fct_findings`, then:" in body:
+        columns = described["fct_findings"][1] + columns
+    contract = [(column["name"], " ".join(column["description"].split())) for column in models[name]["columns"].values()]
+    assert columns == contract
+
+
+def test_the_documentation_describes_no_model_that_is_not_there():
+    assert set(pages()) == set(PUBLISHED)
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
+def test_a_model_is_named_for_its_layer(path):
+    layer, *folders = path.relative_to(PROJECT_FOLDER / "models").parts[:-1]
+    match layer:
+        case "staging":
+            [vendor] = folders
+            assert re.fullmatch(rf"stg_{vendor}__[a-z_]+", path.stem)
+        case "intermediate":
+            assert not folders
+            assert re.fullmatch(r"int_[a-z_]+", path.stem)
+        case "marts":
+            assert len(folders) == 1
+            assert re.fullmatch(r"(dim|fct|rpt)_[a-z_]+", path.stem)
+        case "actions":
+            assert not folders
+            assert re.fullmatch(r"act_[a-z_]+", path.stem)
+        case _:
+            pytest.fail(f"{layer} is no layer")
+
+
+def test_rule_tables_are_named_rule_or_map():
+    for path in (PROJECT_FOLDER / "seeds" / "default").glob("*"):
+        assert re.fullmatch(r"(rule|map)_[a-z_]+\.csv", path.name), path.name
+
+
+@pytest.mark.parametrize("path", sorted(PROJECT_FOLDER.glob("tests/**/*.sql")), ids=lambda path: path.stem)
+def test_a_singular_test_says_when_it_returns_a_row(path):
+    assert re.fullmatch(r"assert_[a-z_]+", path.stem)
+    assert path.read_text(encoding="utf-8").startswith("-- Returns a row when ")
+
+
+def test_dbt_leaves_nothing_in_the_project(tested):
+    for name in ("target", "logs", "dbt_packages"):
+        assert not (PROJECT_FOLDER / name).exists(), name
