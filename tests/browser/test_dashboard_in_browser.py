@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -22,7 +23,8 @@ from pipelines.warehouse import open_current
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = Path("/usr/bin/chromium")
+# Debian's name, and those of other systems
+CHROMIUM = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -73,14 +75,14 @@ class Watched:
 
 @pytest.fixture(scope="module")
 def browser():
-    if not CHROMIUM.exists():
+    if CHROMIUM is None:
         if os.environ.get("CI"):
-            pytest.fail(f"{CHROMIUM} is not installed; .ci/run installs it")
+            pytest.fail("Chromium is not installed; .ci/run installs it")
         pytest.skip("Chromium is not installed (apt-get install chromium)")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield chromium
         chromium.close()
 
