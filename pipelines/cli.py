@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Final, NoReturn
 
 import typer
 from pydantic import ValidationError
@@ -20,6 +21,7 @@ from pipelines.reports import (
     as_csv,
     as_json,
     as_markdown,
+    markdown,
     not_evaluated,
     print_findings,
     printable,
@@ -40,6 +42,9 @@ app = typer.Typer(
 )
 import_app = typer.Typer(help="Load files that people hand in.", no_args_is_help=True)
 app.add_typer(import_app, name="import")
+
+# what shells say of a command that Ctrl-C ended
+EXIT_INTERRUPTED: Final = 130
 
 out = Console(soft_wrap=False, highlight=False)
 # in a log, one sentence is one line
@@ -71,6 +76,17 @@ def _settings() -> Settings:
         raise ConfigurationError(
             f"The setting {name} is not usable: {words}. Change it in the environment or in .env."
         ) from error
+
+
+def _end_on_interrupt() -> None:
+    """Let Ctrl-C end this process at once: a run costs nothing but its time, and libraries that catch it would carry on."""
+
+    def end(*_: object) -> NoReturn:
+        sys.stderr.write("\nStopped. The last published snapshot stays in use; run the command again for a new one.\n")
+        sys.stderr.flush()
+        os._exit(EXIT_INTERRUPTED)
+
+    signal.signal(signal.SIGINT, end)
 
 
 def _load(*, will_write: bool = True, exit_code: int | None = None) -> tuple[Settings, Rules]:
@@ -105,6 +121,7 @@ def sync(
         state_file(settings.handoff_home).unlink(missing_ok=True)
     day = as_of_date(settings, rules, as_of.date() if as_of else None)
     progress = ConsoleProgress(err)
+    _end_on_interrupt()
     try:
         with progress.running():
             result = run_sync(settings, rules, as_of=day, progress=progress, accept_shrink=accept_shrink)
@@ -133,8 +150,11 @@ def report(
         snapshot = open_current(settings.handoff_home)
     except HandoffError as error:
         _stop(error)
-    for line in snapshot_heading(snapshot):
+    heading = snapshot_heading(snapshot)
+    for line in heading:
         _say(line)
+    if output_format is ReportFormat.md:  # it is pasted elsewhere, and must say there whose data this is
+        sys.stdout.write("".join(f"> {markdown(line)}\n" for line in heading) + "\n")
     all_rows = []
     for wanted in reports:
         rows = report_rows(snapshot, wanted, owner=owner)
@@ -170,6 +190,7 @@ def import_costs(
 
     settings, rules = _load()
     progress = ConsoleProgress(err)
+    _end_on_interrupt()
     try:
         costs = open_focus_file(file)
         with progress.running():

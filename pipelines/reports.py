@@ -116,17 +116,21 @@ def report_columns(snapshot: Snapshot, report: Report) -> list[str]:
     return [row["column_name"] for row in snapshot.rows(f"describe {report.sql}")]
 
 
-def not_evaluated(snapshot: Snapshot, report: Report) -> list[str]:
-    """Return one sentence for each rule of the report that could not be judged as of now."""
+_GATE_WORDS: Final = {"not_evaluated": "NOT EVALUATED", "stale": "On STALE data"}
+
+
+def not_evaluated(snapshot: Snapshot, report: Report | None = None) -> list[str]:
+    """Return the rules of the report (of every one without it) that could not be judged, in a sentence for each way of failing.
+
+    Why stands above every report, once: see :func:`pipelines.summary.snapshot_heading`.
+    """
+    rows = snapshot.rows("select * from marts.rpt_rule_evaluations where gate <> 'evaluated' order by rule_id")
+    wanted = [row for row in rows if report is None or report.name in ("findings", row["report"])]
     return [
-        f"{row['rule_id']} ({row['title']}): {_gate_words(row['gate'])}. {row['gate_reason']}"
-        for row in snapshot.rows("select * from marts.rpt_rule_evaluations where gate <> 'evaluated' order by rule_id")
-        if report.name in ("findings", row["report"])
+        f"{words}, because of the sources named above: {', '.join(named)}."
+        for gate, words in _GATE_WORDS.items()
+        if (named := [f"{row['rule_id']} ({row['title']})" for row in wanted if row["gate"] == gate])
     ]
-
-
-def _gate_words(gate: str) -> str:
-    return "NOT EVALUATED" if gate == "not_evaluated" else "STALE"
 
 
 def as_json(rows: list[Row]) -> str:
@@ -173,7 +177,7 @@ def as_markdown(rows: list[Row]) -> str:
     """Return a Markdown table of the columns that people read."""
     lines = ["| " + " | ".join(title for _, title in _SHOWN_COLUMNS) + " |", "|" + " --- |" * len(_SHOWN_COLUMNS)]
     for row in rows:
-        cells = [_md(_shown(row, name)) for name, _ in _SHOWN_COLUMNS]
+        cells = [markdown(_shown(row, name)) for name, _ in _SHOWN_COLUMNS]
         url = str(row.get("record_url") or "")
         if url.startswith("https://"):
             cells[1] = f"[{cells[1]}]({quote(url, safe=_URL_CHARACTERS)})"
@@ -181,7 +185,7 @@ def as_markdown(rows: list[Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _md(text: str) -> str:
+def markdown(text: str) -> str:
     """Return vendor text so that Markdown shows it as it is: no markup, no link, no picture, no control characters."""
     for character in "\\|[]<>*_`!~$&@":
         text = text.replace(character, f"\\{character}")

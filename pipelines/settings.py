@@ -167,6 +167,8 @@ def prepare_dlt(work_folder: Path) -> None:
     (folder / "secrets.toml").touch(mode=0o600)
     (folder / "config.toml").write_text(
         "[runtime]\ndlthub_telemetry = false\nlog_level = 'ERROR'\n"
+        # Ctrl-C ends a run at once; dlt would carry on for as long as it likes
+        "intercept_signals = false\n"
         # completed packages would keep people's data in files of their own
         "[load]\ndelete_completed_jobs = true\n",
         encoding="utf-8",

@@ -8,7 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.reports import printable
+from pipelines.reports import not_evaluated, printable
 from pipelines.warehouse import open_current
 
 if TYPE_CHECKING:
@@ -75,9 +75,8 @@ def print_status(console: Console, settings: Settings, rules: Rules, snapshot: S
     for row in snapshot.rows("select * from marts.rpt_summary order by summary_rank"):
         table.add_row(*(Text(printable(str(row[name]))) for name in ("label", "value_text", "what_to_do")))
     console.print(table)
-    for row in snapshot.rows("select * from marts.rpt_rule_evaluations where gate <> 'evaluated' order by rule_id"):
-        word = "NOT EVALUATED" if row["gate"] == "not_evaluated" else "STALE"
-        console.print(f"{word}: {row['rule_id']} {printable(row['title'])}. {printable(row['gate_reason'] or '')}", markup=False)
+    for line in not_evaluated(snapshot):
+        console.print(printable(line), markup=False)
     console.print(
         f"Open the dashboard with `handoff dashboard` (or `make dashboard`) at http://127.0.0.1:{settings.dashboard_port}; "
         "list fixes with `handoff plan`.",

@@ -139,6 +139,8 @@ def _begin(settings: Settings, rules: Rules, result: RunResult, started_at: date
     previous = warehouse.current_version(home)
     previous_file = previous / warehouse.FILE_NAME if previous else None
     before = _previous_outcomes(previous_file, started_at)
+    for left_over in (home / "work").glob("run-*"):  # of runs that were killed: the lock is ours, so nobody works there
+        shutil.rmtree(left_over, ignore_errors=True)
     work = Path(tempfile.mkdtemp(prefix="run-", dir=warehouse.make_private_folder(home / "work")))
     try:
         prepare_dlt(work)

@@ -282,7 +282,7 @@ class Transport:
         if refusal.kind == "unavailable":
             error: VendorError = Unavailable(
                 f"{self._name} could not answer {self._place(call)} ({answer.status}{words}). "
-                "The data of the last complete load is kept; run `handoff sync` again later."
+                "Whatever was loaded before is kept; run `handoff sync` again later."
             )
         else:
             error = RateLimited(
@@ -363,7 +363,7 @@ class Transport:
     def _slow(self, call: _Call) -> str:
         return (
             f"{self._name} did not finish answering {self._place(call)} within {self._deadline:g} s. "
-            "The data of the last complete load is kept; run `handoff sync` again later."
+            "Whatever was loaded before is kept; run `handoff sync` again later."
         )
 
     def _lost(self, call: _Call, error: Exception, kind: type[VendorError]) -> str:
@@ -371,11 +371,11 @@ class Transport:
         if kind is GarbageAnswer:
             return (
                 f"{self._name} answered {self._place(call)} with something that is no answer{words}. "
-                "It is not taken for an empty one: the last complete load is kept; run `handoff sync` again later."
+                "It is not taken for an empty one: whatever was loaded before is kept; run `handoff sync` again later."
             )
         return (
             f"{self._name} could not be reached at {shown_origin(call.url)} for {self._place(call)}{words}. "
-            "The data of the last complete load is kept; check the network and the base address, then run `handoff sync` again."
+            "Whatever was loaded before is kept; check the network and the base address, then run `handoff sync` again."
         )
 
 

@@ -162,13 +162,21 @@ def test_csv_of_several_reports_has_the_columns_of_all(demo_home):
     assert {row[header.index("report")] for row in rows} == {"handoff-gaps", "renewals-due"}
 
 
+def table_lines(text):
+    """Return the table of a Markdown report. Above it, quoted, stands whose data it is."""
+    quoted, _, table = text.partition("\n\n")
+    assert all(line.startswith("> ") for line in quoted.splitlines())
+    assert "SANDBOX" in quoted
+    return table.splitlines()
+
+
 def test_a_report_without_rows_is_empty_in_every_format(demo_home):
     nobody = ("findings", "--owner", "Nobody Here")
     assert json.loads(report(demo_home, *nobody, "--format", "json")) == []
     header, rows = table_of(report(demo_home, *nobody, "--format", "csv"))
     assert header == finding_keys()
     assert rows == []
-    assert len(report(demo_home, *nobody, "--format", "md").splitlines()) == 2
+    assert len(table_lines(report(demo_home, *nobody, "--format", "md"))) == 2
     assert "Nothing found in what could be evaluated." in report(demo_home, *nobody)
 
 
@@ -204,7 +212,7 @@ def test_a_list_keeps_every_finding_id_in_one_piece(demo_home):
 
 
 def test_markdown_has_a_row_for_each_finding_with_a_link_to_the_record(demo_home):
-    lines = report(demo_home, "findings", "--format", "md").splitlines()
+    lines = table_lines(report(demo_home, "findings", "--format", "md"))
     rows = json.loads(report(demo_home, "findings", "--format", "json"))
     assert len(lines) == 2 + len(rows)
     for line, row in zip(lines[2:], rows, strict=True):
@@ -262,8 +270,8 @@ def test_markdown_shows_hostile_text_as_text(hostile_home):
     text = report(hostile_home, "findings", "--format", "md")
     assert without_known_controls(text).isprintable()
     rows = json.loads(report(hostile_home, "findings", "--format", "json"))
-    assert len(text.splitlines()) == 2 + len(rows)
-    for line in text.splitlines()[2:]:
+    assert len(table_lines(text)) == 2 + len(rows)
+    for line in table_lines(text)[2:]:
         assert len(re.findall(r"(?<!\\)\|", line)) == 8
     bare = re.sub(r"\\.", "", text)
     assert "evil.invalid" in bare

@@ -69,6 +69,7 @@ _REQUIRED: Final = (
 )
 _TIMES: Final = ("billing_period_start", "billing_period_end", "charge_period_start", "charge_period_end")
 _AMOUNTS: Final = ("billed_cost", "effective_cost", "list_cost")
+_LARGEST_AMOUNT: Final = 10**15
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 
 
@@ -132,7 +133,8 @@ class FocusFile:
 def open_focus_file(path: Path) -> FocusFile:
     """Check that ``path`` is a cost file in the FOCUS form. Raises ConfigurationError that says what is missing."""
     if not path.is_file():
-        raise ConfigurationError(f"{path} does not exist. Give the path of a FOCUS cost export (CSV or Parquet).")
+        problem = "is a folder, not a file" if path.is_dir() else "does not exist"
+        raise ConfigurationError(f"{path} {problem}. Give the path of a FOCUS cost export (CSV or Parquet).")
     header = _header(path)
     lacking = [_COLUMNS[column][0] for column in _REQUIRED if not set(_COLUMNS[column]) & set(header)]
     if lacking:
@@ -249,4 +251,6 @@ def _amount(name: str, value: str | None) -> str | None:
         raise ValueError(f"{name} {value!r} is not a number") from error
     if not amount.is_finite():
         raise ValueError(f"{name} {value!r} is not a finite number")
+    if abs(amount) >= _LARGEST_AMOUNT:
+        raise ValueError(f"{name} is too large to be an amount of money")
     return format(amount, "f")

@@ -105,3 +105,16 @@ def test_a_file_that_is_not_focus_is_refused_with_the_columns_it_lacks(tmp_path)
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ConfigurationError, match=r"nothing\.csv does not exist"):
         open_focus_file(tmp_path / "nothing.csv")
+
+
+def test_an_absurd_amount_is_set_aside_and_the_rest_loads(tmp_path):
+    header = "BillingAccountId,BillingPeriodStart,ChargePeriodStart,ChargePeriodEnd,ChargeCategory,ProviderName,BillingCurrency,BilledCost"
+    row = "111,2026-10-01 00:00:00,2026-10-01 00:00:00,2026-10-02 00:00:00,Usage,AWS,USD,"
+    path = tmp_path / "absurd.csv"
+    path.write_text("\n".join([header, f"{row}1.50", f"{row}1e400", f"{row}2.50"]) + "\n")
+    costs = open_focus_file(path)
+    loaded = [line["billed_cost"] for batch in costs.batches() for line in batch]
+    assert loaded == ["1.50", "2.50"]
+    assert [(line.line_number, line.reason) for line in costs.quarantine] == [
+        (3, "BilledCost is too large to be an amount of money")
+    ]

@@ -10,6 +10,10 @@ deals as (
     select * from {{ ref('int_deals') }}
 ),
 
+handoffs as (
+    select * from {{ ref('int_handoff_deals') }}
+),
+
 -- a renewal of a pipeline that continues engagements belongs to its predecessor's, which a person must find
 wanted as (
     select
@@ -24,9 +28,15 @@ wanted as (
         deals.term_end_on,
         deals.engagement_url,
         deals.stage_name,
-        'create:engagement-for-deal-' || gaps.deal_id as create_id
+        'create:engagement-for-deal-' || gaps.deal_id as create_id,
+        case
+            when gaps.status <> 'open' then 'a source behind the finding is not complete'
+            when handoffs.is_named_in_another_portal
+                then 'an engagement names this deal in another portal; correct that address instead of adding a record'
+        end as blocked_reason
     from gaps
     inner join deals on gaps.deal_id = deals.deal_id
+    left join handoffs on gaps.deal_id = handoffs.deal_id
     where deals.engagement_policy = 'new'
 ),
 
@@ -34,7 +44,7 @@ creations as (
     select
         create_id as change_id,
         finding_id,
-        status,
+        blocked_reason,
         'create_airtable_engagement' as recipe,
         'airtable' as system,
         'engagements' as object,
@@ -61,7 +71,7 @@ links as (
     select
         'fill:deal-' || deal_id || ':engagement_url' as change_id,
         finding_id,
-        status,
+        blocked_reason,
         'create_airtable_engagement' as recipe,
         'hubspot' as system,
         'deals' as object,
@@ -102,8 +112,8 @@ final as (
         depends_on,
         record_url,
         'hubspot;airtable' as needs,
-        status <> 'open' as is_blocked,
-        case when status <> 'open' then 'a source behind the finding is not complete' end as blocked_reason,
+        blocked_reason is not null as is_blocked,
+        blocked_reason,
         {{ as_of() }} as as_of_on
     from united
 )

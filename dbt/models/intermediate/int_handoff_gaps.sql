@@ -21,7 +21,7 @@ no_engagement as (
         || case when deals.is_start_reached then ' Its start on ' || {{ day_words('deals.start_on') }} || ' has come.' else '' end
         || case
             when deals.is_named_in_another_portal
-                then ' An engagement names this number in another HubSpot portal, which does not count.'
+                then ' An engagement names this number in another HubSpot portal: correct that address instead.'
             else ''
         end as reason,
         {{ evidence([
