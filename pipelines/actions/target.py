@@ -178,7 +178,7 @@ class Connection:
 
 # What the transport advises is for a sync; beside a write it would mislead.
 _ADVICE_OF_A_SYNC: Final = re.compile(
-    r"\s(The data of the last complete load|It is not taken for an empty one|Run `handoff sync`).*$", re.DOTALL
+    r"\s(Whatever was loaded before is kept|It is not taken for an empty one|Run `handoff sync`).*$", re.DOTALL
 )
 
 
