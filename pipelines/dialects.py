@@ -74,6 +74,10 @@ class Dialect:
         candidates = (body.get("message"), body.get("Message"), error.get("message") if isinstance(error, dict) else error)
         return next((text for text in candidates if isinstance(text, str) and text), "")
 
+    def told_rate(self, headers: Mapping[str, str]) -> Rate | None:  # noqa: ARG002 - for the others
+        """Return the rate that an answer says is allowed, a little less than that; None when it does not say."""
+        return None
+
     def payload(self, method: str, path: str) -> str | None:  # noqa: ARG002 - for the others
         """Return the key whose value must be a list in a successful answer; "[]" for an answer that must itself be one."""
         return None
@@ -116,6 +120,16 @@ class HubspotDialect(Dialect):
             scopes = _values_below(body, {"requiredGranularScopes", "missingScopes"})
             return Refusal("forbidden", f"missing scopes: {', '.join(scopes)}" if scopes else message)
         return super().refusal(status, headers, body, now)
+
+    def told_rate(self, headers: Mapping[str, str]) -> Rate | None:
+        """Return what the portal's plan allows, less a twentieth for the people who work there. Search answers do not tell it."""
+        most, milliseconds = (
+            headers.get("x-hubspot-ratelimit-max", ""),
+            headers.get("x-hubspot-ratelimit-interval-milliseconds", ""),
+        )
+        if not (most.isdecimal() and milliseconds.isdecimal() and int(most) and int(milliseconds)):
+            return None
+        return max(1, int(most) * 19 // 20), int(milliseconds) / 1000
 
     def payload(self, method: str, path: str) -> str | None:
         """Every list and batch answer holds ``results``."""

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from pipelines.sources.registry import SourceRun
+
 COMPLETE: Final = "complete"
 STALE: Final = "stale"
 NEVER: Final = "never"
@@ -46,7 +48,7 @@ class SourceOutcome:
 
 
 def land(
-    outcome: SourceOutcome, open_source: Callable[[], Any], *, building_file: Path, previous_file: Path | None, work: Path
+    outcome: SourceOutcome, open_source: Callable[[], SourceRun], *, building_file: Path, previous_file: Path | None, work: Path
 ) -> None:
     """Extract a source and load it into ``raw_<source>`` of the private copy; ``outcome`` says how it went.
 
@@ -56,7 +58,10 @@ def land(
     run = None
     try:
         run = open_source()
-        outcome.load_id = _run_pipeline(outcome.source, run.source, building_file, work)
+        run.read()
+        # nothing was touched until here, and what is touched from here on is put back if it fails
+        run.landing.make_room()
+        outcome.load_id = _run_pipeline(outcome.source, run.tables(), building_file, work)
     except HandoffError as error:
         _fail(outcome, error.sentence, error.exit_code)
     except Exception as error:  # noqa: BLE001 - whatever breaks one source must not take the others with it; it is shown, not hidden

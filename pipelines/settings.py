@@ -60,6 +60,15 @@ class Settings(BaseSettings):
     hubspot_access_token: SecretStr | None = Field(default=None, description="HubSpot service key for reading.")
     hubspot_write_token: SecretStr | None = Field(default=None, description="HubSpot service key for `handoff apply`.")
     hubspot_base_url: str = Field(default="https://api.hubapi.com", description="Address of the HubSpot API.")
+    hubspot_full_list_records: int = Field(
+        default=500, ge=0, description="Up to so many records of an object are read in full at every sync; above, what changed."
+    )
+    hubspot_full_sweep_days: int = Field(
+        default=7, ge=0, description="After so many days every record is read in full again, whatever its number."
+    )
+    hubspot_stage_history: bool = Field(
+        default=True, description="Read who moved a deal to which stage and when; stage gates and velocity rest on it."
+    )
     airtable_token: SecretStr | None = Field(default=None, description="Airtable personal access token for reading.")
     airtable_write_token: SecretStr | None = Field(default=None, description="Airtable token for `handoff apply`.")
     airtable_base_url: str = Field(default="https://api.airtable.com", description="Address of the Airtable API.")

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pipelines.progress import Progress
     from pipelines.rules import Rules
     from pipelines.sources.files import FocusFile
+    from pipelines.sources.registry import Errand
 
 EXIT_OK: Final = 0
 EXIT_STALE: Final = 3
@@ -168,10 +169,16 @@ def _extract_vendors(run: _Run) -> None:
             elif known is not None:  # the invented records must not stand in for real ones
                 restore_tables(vendor, run.building, None)
                 keeps = None
-            opener = partial(SOURCES[vendor], settings, run.rules, run.result.as_of, sandbox_url if is_sandbox else None)
-            land(outcome, opener, building_file=run.building, previous_file=keeps, work=run.work)
+            errand = _errand(run, vendor, sandbox_url if is_sandbox else None)
+            land(outcome, partial(SOURCES[vendor], errand), building_file=run.building, previous_file=keeps, work=run.work)
             run.result.outcomes.append(outcome)
             run.progress.done(_source_line(names[vendor], outcome))
+
+
+def _errand(run: _Run, source: str, sandbox_url: str | None) -> Errand:
+    from pipelines.sources.registry import Errand  # noqa: PLC0415 - as above
+
+    return Errand(run.settings, run.rules, run.result.as_of, sandbox_url, run.building, run.work / "landing" / source)
 
 
 def _carry_vendors_along(run: _Run) -> None:
@@ -219,10 +226,10 @@ def _land_files(run: _Run, costs: FocusFile | None) -> None:
         outcome.last_complete_at = last or run.started_at
         outcome.row_counts = count_rows("files", run.building)
         return
-    from pipelines.sources.registry import open_costs  # noqa: PLC0415 - imports dlt
+    from pipelines.sources.registry import open_costs  # noqa: PLC0415 - as above
 
     run.progress.step(f"Reading {costs.path.name}")
-    opener = partial(open_costs, costs, run.building)
+    opener = partial(open_costs, costs, _errand(run, "files", None))
     land(outcome, opener, building_file=run.building, previous_file=run.previous_file, work=run.work)
     run.progress.done(_source_line("Imported files", outcome))
 

@@ -48,6 +48,7 @@ from pipelines.wire import (
     Garbage,
     Overflow,
     RateBudget,
+    date_of,
     origin_of,
     retry_after,
     shown_origin,
@@ -120,6 +121,7 @@ class Transport:
         self._max_tries = max_tries
         self._origins = {origin_of(base_url), *(origin_of(host if "//" in host else f"https://{host}") for host in allowed_hosts)}
         self._sleep, self._monotonic, self._now = sleep, monotonic, now
+        self._follows_vendor = rate is None
         self._budget = RateBudget(rate or self.dialect.rate, sleep, monotonic)
         self._special = [(re.compile(p), RateBudget(r, sleep, monotonic)) for p, r in self.dialect.special_rates]
         self._events = EventLoop(f"transport-{vendor}")
@@ -127,6 +129,8 @@ class Transport:
         self._lock = threading.Lock()
         self.request_count = 0
         self.retry_count = 0
+        # The vendor's clock, by the Date header of its latest answer; None until it answered, or when it does not say.
+        self.vendor_time: datetime | None = None
 
     def request(
         self,
@@ -166,6 +170,7 @@ class Transport:
                     continue
                 complaint, pause = self._judge(call, answer, attempt)
                 if complaint is None:
+                    self._learn(answer)
                     return answer
             except TimeoutError:
                 complaint, pause = DeadlineExceeded(self._slow(call)), self._back_off(attempt)
@@ -207,6 +212,12 @@ class Transport:
     def _pace(self, call: _Call) -> None:
         path = urlsplit(call.url).path
         next((budget for pattern, budget in self._special if pattern.search(path)), self._budget).wait()
+
+    def _learn(self, answer: Response) -> None:
+        self.vendor_time = date_of(answer.headers.get("date"))
+        told = self.dialect.told_rate(answer.headers)
+        if told is not None and self._follows_vendor:
+            self._budget.rate = told
 
     def _redirected(self, call: _Call, answer: Response, redirects: int) -> _Call:
         target = urljoin(answer.url, answer.headers.get("location", ""))

@@ -92,6 +92,10 @@ class HubspotApi:
         """Return the answer of POST /crm/objects/{version}/{type}/batch/read."""
         return self._call("objects.batch_api", lambda crm: crm.objects.batch_api, "read", object_type, body, archived=archived)
 
+    def search_objects(self, object_type: str, body: dict[str, Any]) -> Any:
+        """Return the answer of POST /crm/objects/{version}/{type}/search."""
+        return self._call("objects.search_api", lambda crm: crm.objects.search_api, "do_search", object_type, body)
+
     def owners(self, **options: Any) -> Any:
         """Return one page of GET /crm/owners/{version}."""
         return self._call("owners", lambda crm: crm.owners.owners_api, "get_page", **options)

@@ -9,6 +9,7 @@ import time
 import zlib
 from collections import deque
 from dataclasses import dataclass, field
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -157,6 +158,15 @@ def shown_origin(url: str) -> str:
     """Return scheme, host and port for a sentence, without a user or password that stands in the address."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}"
+
+
+def date_of(value: str | None) -> datetime | None:
+    """Return the moment of a Date header; None when it is missing or is none."""
+    try:
+        moment = parsedate_to_datetime(value or "")
+    except (ValueError, TypeError):
+        return None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def retry_after(value: str | None, now: datetime) -> float | None:

@@ -156,13 +156,14 @@ def test_a_token_that_is_refused_costs_its_source_a_few_calls_and_no_second_try(
         handoff_home=home, _env_file=None, **{name.lower(): value for name, value in served.settings_env.items()}
     )
     prepare_dlt(tmp_path / "work")
-    from pipelines.sources.registry import SOURCES
+    from pipelines.sources.registry import SOURCES, Errand
 
     outcome = SourceOutcome(vendor, False, datetime(2026, 11, 16, tzinfo=UTC))
     rules = load_rules(PROJECT / "dbt/seeds/default")
+    errand = Errand(settings, rules, date(2026, 11, 16), None, tmp_path / "wh.duckdb", tmp_path / "landing")
     land(
         outcome,
-        lambda: SOURCES[vendor](settings, rules, date(2026, 11, 16), None),
+        lambda: SOURCES[vendor](errand),
         building_file=tmp_path / "wh.duckdb",
         previous_file=None,
         work=tmp_path / "work",

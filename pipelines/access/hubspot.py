@@ -21,15 +21,15 @@ from pipelines.sources.hubspot import (
     object_path,
     open_hubspot,
     property_definitions,
-    results_of,
 )
+from pipelines.sources.hubspot_answers import results_of
 from pipelines.transport_adapters import HUBSPOT_API_VERSION
 
 if TYPE_CHECKING:
     from pipelines.access.inquiry import Inquiry, Json
     from pipelines.rules import Rules
     from pipelines.settings import Settings
-    from pipelines.sources.hubspot import HubspotClient
+    from pipelines.sources.hubspot_records import HubspotClient
 
 
 def ask(settings: Settings, rules: Rules, inquiry: Inquiry) -> str:

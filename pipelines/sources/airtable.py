@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.errors import ConfigurationError, Forbidden, GarbageAnswer, NotFound, Refused
 from pipelines.settings import SANDBOX_TOKEN
-from pipelines.sources.landing import Landing
 from pipelines.sources.people import EmailHash, email_hash
 from pipelines.transport import Transport
 from pipelines.transport_adapters import airtable_api
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 
     from pipelines.rules import Rules
     from pipelines.settings import Settings
+    from pipelines.sources.landing import Landing
 
 Json = dict[str, Any]
 
@@ -68,9 +68,8 @@ def open_airtable(settings: Settings, *, sandbox_url: str | None, sandbox_base_i
     return AirtableClient(airtable_api(transport, token), base_id, transport, email_hash(settings))
 
 
-def airtable_rows(client: AirtableClient, rules: Rules, *, as_of: date) -> Landing:  # noqa: ARG001 - every source is asked alike
+def airtable_rows(client: AirtableClient, rules: Rules, *, as_of: date, landing: Landing) -> None:  # noqa: ARG001 - every source is asked alike
     """Read the base. Raises VendorError: a failure is never "no rows"."""
-    landing = Landing("airtable")
     base_id = client.base_id
     for table in base_tables(client):
         table_id = _text(table, "id", "a table")
@@ -94,7 +93,6 @@ def airtable_rows(client: AirtableClient, rules: Rules, *, as_of: date) -> Landi
             for record in _records(client, table_id)
         )
         landing.add("records", rows, key=("table_id", "id"))
-    return landing
 
 
 def base_tables(client: AirtableClient) -> list[Json]:

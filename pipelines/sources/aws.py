@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any, Final
 from pipelines.dialects import AwsDialect
 from pipelines.errors import ConfigurationError, Forbidden, GarbageAnswer, Refused, Unauthorized
 from pipelines.settings import SANDBOX_TOKEN
-from pipelines.sources.landing import Landing
 from pipelines.transport import Transport
 from pipelines.transport_adapters import aws_client
 
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
 
     from pipelines.rules import Rules
     from pipelines.settings import Settings
+    from pipelines.sources.landing import Landing
 
 Json = dict[str, Any]
 
@@ -121,9 +121,8 @@ def open_aws(settings: Settings, *, sandbox_url: str | None) -> AwsClient:
     return AwsClient(session, endpoints, transport, accounts)
 
 
-def aws_rows(client: AwsClient, rules: Rules, *, as_of: date) -> Landing:  # noqa: ARG001 - every source is asked alike
+def aws_rows(client: AwsClient, rules: Rules, *, as_of: date, landing: Landing) -> None:  # noqa: ARG001 - every source is asked alike
     """Read costs, forecast and budgets as of a day. Raises VendorError: a failure is never "no rows"."""
-    landing = Landing("aws")
     with in_sentences():
         payer = payer_account(client)
         window = {"Start": window_start(as_of).isoformat(), "End": as_of.isoformat()}
@@ -132,7 +131,6 @@ def aws_rows(client: AwsClient, rules: Rules, *, as_of: date) -> Landing:  # noq
         _read_forecast(client, landing, payer, as_of)
         for account_id in client.budget_account_ids or (payer,):
             _read_budgets(client, landing, account_id, as_of)
-    return landing
 
 
 def window_start(as_of: date) -> date:

@@ -18,7 +18,6 @@ from urllib.parse import parse_qs, urlsplit
 
 from pipelines.errors import ConfigurationError, GarbageAnswer, NotFound, Refused
 from pipelines.settings import SANDBOX_TOKEN
-from pipelines.sources.landing import Landing
 from pipelines.transport import Transport
 
 if TYPE_CHECKING:
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 
     from pipelines.rules import Rules
     from pipelines.settings import Settings
+    from pipelines.sources.landing import Landing
     from pipelines.transport import Response
 
 Json = dict[str, Any]
@@ -113,9 +113,8 @@ def open_github(
     )
 
 
-def github_rows(client: GithubClient, rules: Rules, *, as_of: date) -> Landing:  # noqa: ARG001 - every source is asked alike
+def github_rows(client: GithubClient, rules: Rules, *, as_of: date, landing: Landing) -> None:  # noqa: ARG001 - every source is asked alike
     """Read the projects and the issues. Raises VendorError: a failure is never "no rows"."""
-    landing = Landing("github")
     requests = request_repository(client, rules)
     repositories = {requests.lower(): requests}
     for number in client.project_numbers:
@@ -123,7 +122,6 @@ def github_rows(client: GithubClient, rules: Rules, *, as_of: date) -> Landing: 
             repositories.setdefault(repository.lower(), repository)
     for repository in repositories.values():
         _read_issues(client, landing, repository, is_configured=repository == requests)
-    return landing
 
 
 def project_path(client: GithubClient, number: int) -> str:

@@ -13,15 +13,16 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.sources.raw import RAW_TABLES
+from pipelines.sources.spill import Earlier, Spill
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
     import pyarrow as pa
 
 Row = dict[str, Any]
 
-ROWS_PER_PAGE: Final = 10_000
 # NUL and halves of surrogate pairs: legal in JSON, not storable as text
 _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 _REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
@@ -32,39 +33,109 @@ _PAYLOAD_CHARACTERS: Final = 2_000
 
 
 class Landing:
-    """Collects the rows of one source, typed. ``quarantine`` says what was set aside or repaired, and why."""
+    """Takes the rows of one source, typed, to Parquet files in ``folder``: memory does not grow with their number.
 
-    def __init__(self, source: str) -> None:
+    ``quarantine`` says what was set aside or repaired, and why. A table is replaced by what was read, unless ``keep`` says which of
+    the rows of earlier loads (``earlier``) stay.
+    """
+
+    def __init__(self, source: str, folder: Path, *, earlier: Earlier | None = None) -> None:
         """Prepare every table of ``source``, empty."""
-        self._columns = RAW_TABLES[source]
-        self._rows: dict[str, dict[Any, Row]] = {table: {} for table in self._columns}
+        self.source = source
+        self.earlier = earlier or Earlier(source, None)
         self.quarantine: list[dict[str, str]] = []
+        self._columns = RAW_TABLES[source]
+        self._spills = {table: Spill(folder / table, columns) for table, columns in self._columns.items()}
+        self._kept: dict[str, tuple[str, list[Any]]] = {}
+        self._removed: dict[str, set[str]] = {}
 
     def add(self, table: str, rows: Iterable[Row], *, key: tuple[str, ...] = ("id",)) -> None:
         """Type and keep rows; of two rows with the same key the last one stays (pages overlap when records move)."""
-        columns = self._columns[table]
-        kept = self._rows[table]
+        columns, spill = self._columns[table], self._spills[table]
+        spill.key = key
         for row in rows:
             reference = "/".join(str(row.get(part)) for part in key)
             try:
                 typed = {name: self._typed(table, reference, name, kind, row.get(name)) for name, kind in columns.items()}
             except ValueError as error:
-                self._set_aside(table, reference, str(error), row)
+                self.set_aside(table, reference, str(error), row)
                 continue
-            kept[tuple(typed[part] for part in key)] = typed
+            spill.add(typed)
 
-    def values(self, table: str, column: str) -> list[Any]:
-        """Return a column of what has been kept so far."""
-        return [row[column] for row in self._rows[table].values()]
+    def values(self, table: str, *names: str) -> list[Any]:
+        """Return a column of what was read so far, or tuples of several; of rows with the same key the last one counts."""
+        return [row[0] if len(names) == 1 else row for row in self._spills[table].tuples(*names)]
 
     def pages(self, table: str) -> Iterator[pa.Table]:
         """Yield the table in pages; an empty table is one page without rows, so that old rows go and the columns come."""
-        import pyarrow as pa  # noqa: PLC0415 - only where something is loaded
+        return self._spills[table].pages()
 
-        schema = pa.schema([(name, _arrow_type(kind)) for name, kind in self._columns[table].items()])
-        rows = list(self._rows[table].values())
-        for start in range(0, max(len(rows), 1), ROWS_PER_PAGE):
-            yield pa.Table.from_pylist(rows[start : start + ROWS_PER_PAGE], schema=schema)
+    def set_aside(self, table: str, reference: str, reason: str, payload: Any) -> None:
+        """Name a record that was not loaded, or not as it came, with the reason."""
+        text = payload if isinstance(payload, str) else json.dumps(payload, default=str, ensure_ascii=True)
+        self.quarantine.append(
+            {
+                "table_name": table,
+                "record_ref": _storable(reference),
+                "reason": reason,
+                "payload": _storable(text[:_PAYLOAD_CHARACTERS]),
+            }
+        )
+
+    # What stays of earlier loads
+
+    def keep(self, table: str, where: str = "true", *values: Any) -> None:
+        """Let earlier rows that meet the condition ``where`` stay, unless a row with the same key was read now."""
+        self._kept[table] = (where, list(values))
+
+    def replace(self, table: str) -> None:
+        """Take ``keep`` back: what is read is the whole table."""
+        self._kept.pop(table, None)
+
+    def remove(self, table: str, ids: Iterable[str]) -> None:
+        """Let the earlier rows with these ids go: the vendor no longer has them."""
+        self._removed.setdefault(table, set()).update(ids)
+
+    def is_kept(self, table: str) -> bool:
+        """Return whether rows of earlier loads stay in ``table``."""
+        return table in self._kept
+
+    def count_after_load(self, table: str, where: str) -> int:
+        """Return how many rows that meet ``where`` the table will have once what was read is loaded."""
+        return len(self.ids_after_load(table, where))
+
+    def ids_after_load(self, table: str, where: str) -> list[str]:
+        """Return the ids of the rows that meet ``where`` once what was read is loaded."""
+        now = self._spills[table].tuples("id", where=where)
+        if table in self._kept and self.earlier.has(table):
+            staying, values = self._staying(table)
+            with self.earlier.opened() as connection:
+                if connection is not None:
+                    sql = f'select id from raw_{self.source}."{table}" where ({staying}) and ({where})'
+                    now += connection.execute(sql, values).fetchall()
+        return [row[0] for row in now]
+
+    def make_room(self) -> None:
+        """Delete, in the private copy, the earlier rows of kept tables that do not stay. What was read comes after it."""
+        with self.earlier.opened() as connection:
+            if connection is None:
+                return
+            for table in self._kept:
+                if self.earlier.has(table):
+                    staying, values = self._staying(table)
+                    connection.execute(f'delete from raw_{self.source}."{table}" where not coalesce({staying}, false)', values)
+
+    def _staying(self, table: str) -> tuple[str, list[Any]]:
+        where, values = self._kept[table]
+        conditions = [f"({where})"]
+        spill = self._spills[table]
+        if spill.files():
+            names = ", ".join(f'"{name}"' for name in spill.key)
+            conditions.append(f"({names}) not in (select ({names}) from {spill.sql()})")
+        if self._removed.get(table):
+            conditions.append("id not in (select unnest(?::varchar[]))")
+            values = [*values, sorted(self._removed[table])]
+        return " and ".join(conditions), values
 
     def _typed(self, table: str, reference: str, name: str, kind: str, value: Any) -> Any:
         if value is None:
@@ -83,46 +154,22 @@ class Landing:
         text = value if isinstance(value, str) else json.dumps(value)
         if (text.isascii() and "\0" not in text) or not _UNSTORABLE.search(text):
             return text
-        self._set_aside(table, reference, f"{name} holds characters that cannot be stored; {_REPLACED}", value)
+        self.set_aside(table, reference, f"{name} holds characters that cannot be stored; {_REPLACED}", value)
         return str(_storable(text))
 
     def _json(self, table: str, reference: str, name: str, value: Any) -> str:
         try:
             text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         except ValueError:
-            self._set_aside(table, reference, f"{name} holds a number that is none; loaded as text", repr(value))
+            self.set_aside(table, reference, f"{name} holds a number that is none; loaded as text", repr(value))
             return self._json(table, reference, name, _mapped(value, _finite))
         if "\\u0000" not in text and (text.isascii() or not _UNSTORABLE.search(text)):
             return text
         repaired = _mapped(value, _storable)
         if repaired == value:
             return text
-        self._set_aside(table, reference, f"{name} holds characters that cannot be stored; {_REPLACED}", value)
+        self.set_aside(table, reference, f"{name} holds characters that cannot be stored; {_REPLACED}", value)
         return json.dumps(repaired, ensure_ascii=False, separators=(",", ":"))
-
-    def _set_aside(self, table: str, reference: str, reason: str, payload: Any) -> None:
-        text = payload if isinstance(payload, str) else json.dumps(payload, default=str, ensure_ascii=True)
-        self.quarantine.append(
-            {
-                "table_name": table,
-                "record_ref": _storable(reference),
-                "reason": reason,
-                "payload": _storable(text[:_PAYLOAD_CHARACTERS]),
-            }
-        )
-
-
-def _arrow_type(kind: str) -> pa.DataType:
-    import pyarrow as pa  # noqa: PLC0415
-
-    return {
-        "text": pa.string(),
-        "bigint": pa.int64(),
-        "double": pa.float64(),
-        "bool": pa.bool_(),
-        "timestamp": pa.timestamp("us", tz="UTC"),
-        "date": pa.date32(),
-    }[kind]
 
 
 def _timestamp(name: str, value: Any) -> datetime:

@@ -18,7 +18,6 @@ _HUBSPOT_RECORD: Final[Columns] = {
     "id": "text",
     "object_type_id": "text",  # 0-3, 2-4100, ...: what the portal calls it
     "properties_json": "text",  # {"dealname": "...", ...}; unset is null
-    "properties_with_history_json": "text",  # {"dealstage": [{value, timestamp, sourceType, ...}], ...} or null
     "created_at": "timestamp",
     "updated_at": "timestamp",
     "archived": "bool",
@@ -34,6 +33,22 @@ RAW_TABLES: Final[dict[str, dict[str, Columns]]] = {
         "communities": _HUBSPOT_RECORD,
         "orders": _HUBSPOT_RECORD,
         "line_items": _HUBSPOT_RECORD,
+        "property_histories": {
+            "object_type": "text",
+            "id": "text",
+            "updated_at": "timestamp",  # of the record when its history was read
+            "histories_json": "text",  # {"dealstage": [{"value":..., "timestamp":..., "sourceType":...}]}, as sent
+        },
+        "readings": {  # how each object was read, and from when the next reading goes on
+            "object_type": "text",
+            "mode": "text",  # full | incremental
+            "reason": "text",
+            "asked": "text",  # fingerprint of what was asked for: when it changes, what is there is not what is wanted
+            "cursor_at": "timestamp",
+            "full_at": "timestamp",
+            "record_count": "bigint",  # live ones after this reading
+            "vendor_count": "bigint",  # live ones by the portal's own count; null when the list itself was read
+        },
         "owners": {
             "id": "text",
             "user_id": "text",

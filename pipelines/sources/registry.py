@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pipelines.sources.landing import Landing
 from pipelines.sources.raw import RAW_TABLES
+from pipelines.sources.spill import Earlier
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from datetime import date
     from pathlib import Path
 
@@ -39,40 +40,61 @@ class Counted(Protocol):
         """Let go of it."""
 
 
+@dataclass(frozen=True)
+class Errand:
+    """What a source is opened with: whose data, by which rules, as of which day, and where it may put what it reads."""
+
+    settings: Settings
+    rules: Rules
+    as_of: date
+    sandbox_url: str | None  # None: the vendor itself
+    building_file: Path  # the private copy, with what earlier loads left
+    folder: Path  # this source's own, empty
+
+
 @dataclass
 class SourceRun:
-    """One source, opened: what dlt loads, what was set aside on the way, and the transport with its counters."""
+    """One source, opened. ``read`` brings everything into ``landing`` and comes before ``tables``, which dlt loads."""
 
-    source: Any  # dlt's DltSource; dlt ships no usable types
+    landing: Landing
     transport: Counted
-    quarantine: list[dict[str, str]] = field(default_factory=list)
+    read: Callable[[], None]
+
+    @property
+    def quarantine(self) -> list[dict[str, str]]:
+        """What was set aside on the way."""
+        return self.landing.quarantine
+
+    def tables(self) -> Any:
+        """Return what was read as a dlt source with one resource for each raw table."""
+        import dlt  # noqa: PLC0415 - after settings.prepare_dlt
+
+        # Arrow tables get dlt's own columns only on request.
+        dlt.config["normalize.parquet_normalizer.add_dlt_load_id"] = True
+        dlt.config["normalize.parquet_normalizer.add_dlt_id"] = True
+        resources = [
+            dlt.resource(
+                self.landing.pages(table),
+                name=table,
+                write_disposition="append" if self.landing.is_kept(table) else "replace",
+            )
+            for table in RAW_TABLES[self.landing.source]
+        ]
+        return dlt.source(lambda: resources, name=self.landing.source)()
 
 
-def _open(vendor: Vendor, settings: Settings, rules: Rules, as_of: date, sandbox_url: str | None) -> SourceRun:
+def _landing(source: str, errand: Errand) -> Landing:
+    return Landing(source, errand.folder, earlier=Earlier(source, errand.building_file))
+
+
+def _open(vendor: Vendor, errand: Errand) -> SourceRun:
     """Open one vendor. Its module, and with it the vendor's client, is imported here and nowhere else. Raises ConfigurationError."""
     module = import_module(f"pipelines.sources.{vendor}")
-    extra = _OF_THE_SANDBOX.get(vendor, {}) if sandbox_url is not None else {}
-    client = getattr(module, f"open_{vendor}")(settings, sandbox_url=sandbox_url, **extra)
-    run = SourceRun(None, client.transport)
-
-    @cache
-    def landing() -> Landing:
-        landed: Landing = getattr(module, f"{vendor}_rows")(client, rules, as_of=as_of)
-        run.quarantine.extend(landed.quarantine)
-        return landed
-
-    # The first resource reads the whole vendor and the others serve from it: nothing is loaded before everything was read, and one
-    # record's links can be asked for once its id is known.
-    tables = {table: _pages(landing, table) for table in RAW_TABLES[vendor]}
-    run.source = _dlt_source(vendor, tables, write_disposition="replace")
-    return run
-
-
-def _pages(landing: Callable[[], Landing], table: str) -> Callable[[], Iterator[Any]]:
-    def pages() -> Iterator[Any]:
-        yield from landing().pages(table)
-
-    return pages
+    extra = _OF_THE_SANDBOX.get(vendor, {}) if errand.sandbox_url is not None else {}
+    client = getattr(module, f"open_{vendor}")(errand.settings, sandbox_url=errand.sandbox_url, **extra)
+    landing = _landing(vendor, errand)
+    read = partial(getattr(module, f"{vendor}_rows"), client, errand.rules, as_of=errand.as_of, landing=landing)
+    return SourceRun(landing, client.transport, read)
 
 
 class _NoTransport:
@@ -85,27 +107,15 @@ class _NoTransport:
         """Nothing is open."""
 
 
-def open_costs(costs: FocusFile, building_file: Path) -> SourceRun:
+def open_costs(costs: FocusFile, errand: Errand) -> SourceRun:
     """Open a cost file. Rows that an earlier import of the same file (or of a file of that name) left are replaced."""
-    import duckdb  # noqa: PLC0415 - only imports of files need it here
+    landing = _landing("files", errand)
 
-    with duckdb.connect(str(building_file)) as connection:
-        known = connection.execute(
-            "select 1 from duckdb_tables() where schema_name = 'raw_files' and table_name = 'focus_costs'"
-        ).fetchone()
-        if known is not None:
-            connection.execute(
-                "delete from raw_files.focus_costs where file_sha256 = ? or file_name = ?", [costs.sha256, costs.path.name]
-            )
-    run = SourceRun(None, _NoTransport())
-
-    def pages() -> Iterator[Any]:
+    def read() -> None:
+        landing.keep("focus_costs", "file_sha256 <> ? and file_name <> ?", costs.sha256, costs.path.name)
         for batch in costs.batches():
-            landing = Landing("files")
-            landing.add("focus_costs", batch, key=("line_number",))
-            run.quarantine.extend(landing.quarantine)
-            yield from landing.pages("focus_costs")
-        run.quarantine.extend(
+            landing.add("focus_costs", batch, key=("file_name", "line_number"))
+        landing.quarantine.extend(
             {
                 "table_name": "focus_costs",
                 "record_ref": f"{costs.path.name}, line {item.line_number}",
@@ -115,33 +125,12 @@ def open_costs(costs: FocusFile, building_file: Path) -> SourceRun:
             for item in costs.quarantine
         )
 
-    run.source = _dlt_source("files", {"focus_costs": pages}, write_disposition="append")
-    return run
+    return SourceRun(landing, _NoTransport(), read)
 
 
-def _dlt_source(
-    source: str, tables: dict[str, Callable[[], Iterator[Any]]], *, write_disposition: Literal["append", "replace"]
-) -> Any:
-    """Return a dlt source with one resource for each table of ``source``."""
-    import dlt  # noqa: PLC0415 - after settings.prepare_dlt
-
-    # Arrow tables get dlt's own columns only on request.
-    dlt.config["normalize.parquet_normalizer.add_dlt_load_id"] = True
-    dlt.config["normalize.parquet_normalizer.add_dlt_id"] = True
-    resources = [dlt.resource(pages, name=table, write_disposition=write_disposition) for table, pages in tables.items()]
-    return dlt.source(lambda: resources, name=source)()
-
-
-def _opener(vendor: Vendor) -> Callable[[Settings, Rules, date, str | None], SourceRun]:
-    def open_vendor(settings: Settings, rules: Rules, as_of: date, sandbox_url: str | None) -> SourceRun:
-        return _open(vendor, settings, rules, as_of, sandbox_url)
-
-    return open_vendor
-
-
-SOURCES: Final[dict[Vendor, Callable[[Settings, Rules, date, str | None], SourceRun]]] = {
-    "hubspot": _opener("hubspot"),
-    "airtable": _opener("airtable"),
-    "github": _opener("github"),
-    "aws": _opener("aws"),
+SOURCES: Final[dict[Vendor, Callable[[Errand], SourceRun]]] = {
+    "hubspot": partial(_open, "hubspot"),
+    "airtable": partial(_open, "airtable"),
+    "github": partial(_open, "github"),
+    "aws": partial(_open, "aws"),
 }

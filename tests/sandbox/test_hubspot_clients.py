@@ -20,6 +20,7 @@ from pipelines.sandbox import hubspot as app
 from pipelines.sandbox.world import READ_TOKEN, WRITE_TOKEN
 from pipelines.settings import load_settings
 from pipelines.sources.hubspot import hubspot_rows, open_hubspot
+from pipelines.sources.landing import Landing
 from pipelines.transport import Transport
 
 
@@ -103,12 +104,14 @@ def test_the_official_client_batches(official):
     assert read.num_errors == 1
 
 
-def test_handoffs_source_reads_the_portal_whole(sandbox, monkeypatch):
+def test_handoffs_source_reads_the_portal_whole(sandbox, monkeypatch, tmp_path):
     monkeypatch.setattr("pipelines.dialects.HubspotDialect.rate", (1000, 1.0))
+    monkeypatch.setattr("pipelines.dialects.HubspotDialect.told_rate", lambda *_: None)
     rules = load_rules(PROJECT / "dbt/seeds/default")
     sandbox.limit(hubspot__page_size=20, hubspot__associations_page=1, hubspot__owners_page=2)
     client = open_hubspot(load_settings(), sandbox_url=sandbox.url)
-    landed = hubspot_rows(client, rules, as_of=date(2026, 11, 16))
+    landed = Landing("hubspot", tmp_path)
+    hubspot_rows(client, rules, as_of=date(2026, 11, 16), landing=landed)
     client.transport.close()
     assert client.transport.retry_count == 0
     for word in ("deals", "companies", "contacts", "communities", "orders", "line_items"):
@@ -128,13 +131,13 @@ def test_handoffs_source_reads_the_portal_whole(sandbox, monkeypatch):
     assert not [entry for entry in sandbox.world.requests if entry["is_write"]]
 
 
-def test_handoffs_source_names_a_community_type_that_is_unknown(sandbox, monkeypatch):
+def test_handoffs_source_names_a_community_type_that_is_unknown(sandbox, monkeypatch, tmp_path):
     rules = load_rules(PROJECT / "dbt/seeds/default")
     organisation = rules.organisation | {"community_object_type": "2-9999"}
     client = open_hubspot(load_settings(), sandbox_url=sandbox.url)
     monkeypatch.setattr(type(rules), "organisation", organisation, raising=False)
     with pytest.raises(ConfigurationError, match="2-9999"):
-        hubspot_rows(client, rules, as_of=date(2026, 11, 16))
+        hubspot_rows(client, rules, as_of=date(2026, 11, 16), landing=Landing("hubspot", tmp_path))
 
 
 def write_back(sandbox, write_token):

@@ -15,6 +15,7 @@ from pipelines.errors import GarbageAnswer
 from pipelines.rules import load_rules
 from pipelines.settings import load_settings
 from pipelines.sources.hubspot import hubspot_rows, open_hubspot
+from pipelines.sources.landing import Landing
 
 TOKEN = "pat-na1-somebody-elses"
 OBJECTS = {
@@ -136,7 +137,9 @@ def read(portal, home):
     )
     client = open_hubspot(settings, sandbox_url=None)
     try:
-        return hubspot_rows(client, load_rules(PROJECT / "dbt/seeds/default"), as_of=date(2026, 11, 16))
+        landing = Landing("hubspot", home / "landing")
+        hubspot_rows(client, load_rules(PROJECT / "dbt/seeds/default"), as_of=date(2026, 11, 16), landing=landing)
+        return landing
     finally:
         client.transport.close()
 

@@ -3,10 +3,10 @@ with
 source as (
     select
         id,
-        {{ json_map('properties_with_history_json') }} as histories,
+        {{ json_map('histories_json') }} as histories,
         _dlt_load_id
-    from {{ source('raw_hubspot', 'deals') }}
-    where properties_with_history_json is not null
+    from {{ source('raw_hubspot', 'property_histories') }}
+    where object_type = 'deals'
 ),
 
 fields as (
