@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from datetime import date
+from pathlib import Path
 
 import pyairtable
 import pytest
@@ -21,6 +23,7 @@ from pipelines.sandbox.server import running
 from pipelines.sandbox.world import READ_TOKEN, WRITE_TOKEN
 from pipelines.settings import load_settings
 from pipelines.sources.airtable import airtable_rows, open_airtable
+from pipelines.sources.landing import Landing
 
 BASE, ENGAGEMENTS, PROJECTS = "appHandoffDemo000", "tblEngagements000", "tblProjects000000"
 TABLE = f"/v0/{BASE}/{ENGAGEMENTS}"
@@ -73,7 +76,9 @@ def kind_of(answer):
 def landed(sandbox, tmp_path, base_id=BASE, **settings):
     client = open_airtable(load_settings(handoff_home=tmp_path, **settings), sandbox_url=sandbox.url, sandbox_base_id=base_id)
     try:
-        return airtable_rows(client, load_rules(PROJECT / "dbt/seeds/default"), as_of=date(2026, 11, 16))
+        landing = Landing("airtable", Path(tempfile.mkdtemp(prefix="handoff-landing-")))
+        airtable_rows(client, load_rules(PROJECT / "dbt/seeds/default"), as_of=date(2026, 11, 16), landing=landing)
+        return landing
     finally:
         client.transport.close()
 
@@ -329,7 +334,12 @@ def test_the_token_is_needed_and_the_reading_one_cannot_write(sandbox, tmp_path)
     )
     client = open_airtable(settings, sandbox_url=None)
     with pytest.raises(Unauthorized, match="AIRTABLE_TOKEN"):
-        airtable_rows(client, load_rules(PROJECT / "dbt/seeds/default"), as_of=date(2026, 11, 16))
+        airtable_rows(
+            client,
+            load_rules(PROJECT / "dbt/seeds/default"),
+            as_of=date(2026, 11, 16),
+            landing=Landing("airtable", tmp_path / "landing"),
+        )
     client.transport.close()
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections import defaultdict
 from datetime import date, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import boto3
 import pytest
@@ -21,6 +23,7 @@ from pipelines.rules import load_rules
 from pipelines.sandbox.world import READ_TOKEN
 from pipelines.settings import load_settings
 from pipelines.sources.aws import aws_rows, open_aws
+from pipelines.sources.landing import Landing
 
 PAYER, ACCOUNT = "999900001111", "222200100101"
 WINDOW = {"Start": "2026-09-01", "End": "2026-11-16"}
@@ -107,7 +110,9 @@ def in_window(state, **chosen):
 def landed(sandbox, as_of=date(2026, 11, 16)):
     client = open_aws(load_settings(), sandbox_url=sandbox.url)
     try:
-        return aws_rows(client, load_rules(PROJECT / "dbt/seeds/default"), as_of=as_of)
+        landing = Landing("aws", Path(tempfile.mkdtemp(prefix="handoff-landing-")))
+        aws_rows(client, load_rules(PROJECT / "dbt/seeds/default"), as_of=as_of, landing=landing)
+        return landing
     finally:
         client.transport.close()
 
@@ -328,7 +333,12 @@ def test_a_wrong_key_is_named_by_the_source(sandbox, tmp_path):
     settings = load_settings(handoff_home=tmp_path, aws_access_key_id="wrong", aws_secret_access_key="wrong", **endpoints)
     client = open_aws(settings, sandbox_url=None)
     with pytest.raises(Unauthorized, match="AWS_ACCESS_KEY_ID"):
-        aws_rows(client, load_rules(PROJECT / "dbt/seeds/default"), as_of=date(2026, 11, 16))
+        aws_rows(
+            client,
+            load_rules(PROJECT / "dbt/seeds/default"),
+            as_of=date(2026, 11, 16),
+            landing=Landing("aws", tmp_path / "landing"),
+        )
     client.transport.close()
 
 

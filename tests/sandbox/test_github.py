@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -20,6 +22,7 @@ from pipelines.rules import load_rules
 from pipelines.sandbox.world import READ_TOKEN
 from pipelines.settings import load_settings
 from pipelines.sources.github import github_rows, open_github
+from pipelines.sources.landing import Landing
 
 BOARD, DELIVERY_BOARD = "/orgs/demo-org/projectsV2/60", "/orgs/demo-org/projectsV2/57"
 ISSUES = "/repos/demo-org/bd-requests/issues"
@@ -58,7 +61,9 @@ def landed(sandbox, organization="demo-org", projects=(60, 57)):
         load_settings(), sandbox_url=sandbox.url, sandbox_organization=organization, sandbox_projects=tuple(projects)
     )
     try:
-        return github_rows(client, load_rules(PROJECT / "dbt/seeds/default"), as_of=date(2026, 11, 16))
+        landing = Landing("github", Path(tempfile.mkdtemp(prefix="handoff-landing-")))
+        github_rows(client, load_rules(PROJECT / "dbt/seeds/default"), as_of=date(2026, 11, 16), landing=landing)
+        return landing
     finally:
         client.transport.close()
 
@@ -377,7 +382,12 @@ def test_the_token_is_needed_and_the_reading_one_cannot_write(sandbox, tmp_path)
     )
     client = open_github(settings, sandbox_url=None)
     with pytest.raises(Unauthorized, match="GITHUB_TOKEN"):
-        github_rows(client, load_rules(PROJECT / "dbt/seeds/default"), as_of=date(2026, 11, 16))
+        github_rows(
+            client,
+            load_rules(PROJECT / "dbt/seeds/default"),
+            as_of=date(2026, 11, 16),
+            landing=Landing("github", tmp_path / "landing"),
+        )
     client.transport.close()
 
 
