@@ -93,6 +93,11 @@ _UNATTRIBUTED: Final = """
 """
 _CHANGES: Final = "select * from actions.act_changes order by is_blocked, system, change_id"
 _QUARANTINE: Final = "select * from marts.rpt_quarantine order by quarantined_at desc, source, table_name, record_ref"
+_DRIFT: Final = """
+    select *
+    from marts.rpt_drift
+    order by seen_at desc, what_to_do is null, not is_mapped, source, table_name, field_name, kind
+"""
 _TABLES: Final = "select * from marts.rpt_source_tables order by source, table_name"
 
 
@@ -193,6 +198,10 @@ class Reader:
     def quarantine(self) -> list[Row]:
         """Return the records that were set aside."""
         return _rows(self.version, _QUARANTINE)
+
+    def drift(self) -> list[Row]:
+        """Return how the vendors' fields changed, the newest first."""
+        return _rows(self.version, _DRIFT)
 
     def rows(self, sql: str) -> list[Row]:
         """Answer the SQL of somebody else: ``make_plan`` brings its own, and a process can open a snapshot only once."""

@@ -20,6 +20,7 @@ import duckdb
 
 from pipelines import clock, transform, warehouse
 from pipelines.checks import ShrinkGuard
+from pipelines.drift import record_drift
 from pipelines.errors import ConfigurationError, HandoffError
 from pipelines.extract import COMPLETE, STALE, SourceOutcome, count_rows, land, restore_tables
 from pipelines.ledger import Ledger
@@ -236,6 +237,7 @@ def _land_files(run: _Run, costs: FocusFile | None) -> None:
 
 def _build(run: _Run) -> None:
     _write_run_tables(run.result, run.rules, run.started_at, run.building)
+    record_drift(run.building, run.previous_file, run.result.outcomes, run.rules, run.started_at)
     run.progress.step("Building the models")
     run.result.build = transform.build(
         building_file=run.building,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import streamlit as st
 
 from dashboards.grids import Column, number, show_grid, text
 from dashboards.parts import counted, heading, instant, md_escape
+from pipelines.drift import KEPT_DAYS
 from pipelines.errors import HandoffError
 from pipelines.ledger import Ledger
 from pipelines.reports import printable
@@ -54,6 +56,17 @@ _QUARANTINE_COLUMNS: Final = (
     Column("What it held", "payload", text(300)),
     Column("When", lambda row: instant(row["quarantined_at"]), text(160)),
 )
+_DRIFT_COLUMNS: Final = (
+    Column("Source", "source", text(100)),
+    Column("Table", "table_name", text(140)),
+    Column("Field", lambda row: row["field_name"] or row["field"], text(180)),
+    Column("What happened", lambda row: str(row["kind"]).replace("_", " "), text(130)),
+    Column("Before", lambda row: row["before"] or "", text(180)),
+    Column("After", lambda row: row["after"] or "", text(180)),
+    Column("What to do", lambda row: row["what_to_do"] or "", text(420)),
+    Column("Field id", "field", text(160)),
+    Column("Seen", lambda row: instant(row["seen_at"]), text(160)),
+)
 _RUN_COLUMNS: Final = (
     Column("Run", "run_id", text(250)),
     Column("What", "what", text(120)),
@@ -71,6 +84,7 @@ def show(board: Board) -> None:
     _show_sources(board)
     _show_not_evaluated(board)
     _show_quarantine(board)
+    _show_drift(board)
     _show_runs(board)
     run = board.run
     st.text(
@@ -122,6 +136,26 @@ def _show_quarantine(board: Board) -> None:
         show_grid(rows, _QUARANTINE_COLUMNS, name="Records set aside", most_height=320)
     else:
         st.success("Every record that was read is in the reports.", icon=":material/check_circle:")
+
+
+def _show_drift(board: Board) -> None:
+    rows = board.reader.drift()
+    used = sum(bool(row["what_to_do"]) for row in rows)
+    heading(
+        "What changed in the vendors' fields",
+        f"Noticed in the last {KEPT_DAYS} days; {counted(used, 'change')} in fields that the reports read." if rows else "",
+        board=board,
+        rows=rows,
+        name="drift",
+    )
+    if rows:
+        show_grid(rows, _DRIFT_COLUMNS, name="What changed in the vendors' fields", most_height=320)
+    else:
+        since = instant(board.run["started_at"] - timedelta(days=KEPT_DAYS))
+        st.success(
+            f"No field was added, renamed or removed since {since}, or since the first sync if that is later.",
+            icon=":material/check_circle:",
+        )
 
 
 def run_lines(ledger_rows: list[Row]) -> list[Row]:

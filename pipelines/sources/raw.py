@@ -273,6 +273,19 @@ OPS_TABLES: Final[dict[str, Columns]] = {
         "quarantined_at": "timestamp",
         "load_id": "text",
     },
+    "drift": {  # how the vendors' fields changed from load to load; kept for 90 days (drift.py)
+        "source": "text",
+        "table_name": "text",  # the object, as people call it
+        "field": "text",  # the vendor's id, in HubSpot the property's name
+        "field_name": "text",
+        "kind": "text",  # added | removed | renamed | type_changed | options_removed | options_added | option_renamed
+        "before": "text",
+        "after": "text",
+        "is_mapped": "bool",  # map_fields.csv uses the field
+        "what_to_do": "text",  # one sentence; null when nothing must be done
+        "seen_at": "timestamp",
+        "load_id": "text",
+    },
 }
 
 _DUCKDB_TYPES: Final = {
