@@ -178,10 +178,12 @@ def prepare_dlt(work_folder: Path) -> None:
         "[runtime]\ndlthub_telemetry = false\nlog_level = 'ERROR'\n"
         # Ctrl-C ends a run at once; dlt would carry on for as long as it likes
         "intercept_signals = false\n"
-        # completed packages would keep people's data in files of their own
-        "[load]\ndelete_completed_jobs = true\n",
+        # completed packages would keep people's data in files of their own; DuckDB has one writer, so more workers only cost memory
+        "[load]\ndelete_completed_jobs = true\nworkers = 1\n",
         encoding="utf-8",
     )
+    # Arrow's own pool keeps what it once had; the system's gives it back, which is a hundred megabytes of a run
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     os.environ["DLT_PROJECT_DIR"] = str(work_folder)
     os.environ["DLT_DATA_DIR"] = str(work_folder / "dlt_data")
     os.environ["DLT_LOCAL_DIR"] = str(work_folder)
