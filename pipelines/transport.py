@@ -341,6 +341,8 @@ class Transport:
             raise Garbage("the body is not whole JSON") from error
         if not isinstance(body, dict | list):
             raise Garbage(f"the body is {jsonlib.dumps(body)[:40]}, not an object or a list")
+        if isinstance(body, dict) and body.get("errors") and not body.get("data") and body.keys() <= {"data", "errors"}:
+            raise Garbage("the body holds errors and nothing else")
         wanted = self.dialect.payload(call.method, self._path_below_base(call.url))
         part = body if wanted == "[]" else body.get(wanted) if isinstance(body, dict) and wanted else None
         if wanted and not isinstance(part, list):

@@ -80,6 +80,10 @@ TABLES = {
     "marts.rpt_quarantine": (
         "source text, table_name text, record_ref text, reason text, payload text, quarantined_at timestamptz"
     ),
+    "marts.rpt_drift": (
+        "source text, table_name text, field text, field_name text, kind text, before text, after text, is_mapped boolean, "
+        "what_to_do text, seen_at timestamptz"
+    ),
     "marts.rpt_run": (
         "run_id text, organisation_name text, timezone text, currency text, as_of_on date, started_at timestamptz, "
         "is_sandbox boolean, rules_profile text, version text"

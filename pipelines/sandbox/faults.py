@@ -12,8 +12,11 @@ import json
 import re
 import uuid
 from dataclasses import dataclass
+from datetime import timedelta
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from pipelines import clock
 from pipelines.settings import VENDORS
 
 if TYPE_CHECKING:
@@ -41,10 +44,13 @@ KINDS: Final[dict[str, str]] = {
     "hang": "No answer for `seconds` (120), then the connection is closed.",
     "slow": "The true answer, one byte in every `seconds` (1).",
     "commit_then_timeout": "The call is carried out and its answer is lost: silence for `seconds` (120), then the connection is closed.",
+    "page_again": "The true answer to the first call that it hits, and the same answer to every further one: a page whose cursor came before.",
+    "rows_again": "The true answer; from the second hit on with the rows of the first one before its own, as when pages shift.",
+    "clock_skew": "The true answer, with a Date header that is `seconds` (86400) ahead; behind when negative.",
     "answer": "Whatever `status`, `body` (JSON) and `retry_after` say, without asking the vendor.",
 }
-OCCURRENCES: Final = ("first", "nth", "count", "every")
-_SECONDS: Final = {"hang": 120.0, "commit_then_timeout": 120.0, "slow": 1.0}
+OCCURRENCES: Final = ("first", "nth", "count", "from", "every")
+_SECONDS: Final = {"hang": 120.0, "commit_then_timeout": 120.0, "slow": 1.0, "clock_skew": 86_400.0}
 _HTML: Final = b"<!doctype html><title>Bad gateway</title><h1>Something went wrong</h1>"
 _NUMBERS: Final = {"n": int, "retry_after": int, "seconds": float, "status": int}
 
@@ -69,6 +75,10 @@ class Fault:
     fitting_calls: int = 0
     hits: int = 0
 
+    def __post_init__(self) -> None:
+        """Remember nothing yet; what is remembered is no part of the fault that the control surface shows."""
+        self.remembered: tuple[int, Headers, bytes] | None = None
+
     def fits(self, vendor: str, method: str, place: str, *, is_write: bool) -> bool:
         """Return whether a call is of the kind that this fault is meant for."""
         return (
@@ -88,6 +98,8 @@ class Fault:
                 return self.fitting_calls == self.n
             case "count":
                 return self.fitting_calls <= self.n
+            case "from":
+                return self.fitting_calls >= self.n
         return True
 
 
@@ -151,6 +163,17 @@ async def misbehave(fault: Fault, vendor: str, app: ASGIApp, line: Line) -> None
             await line.answer(status, headers, body[: max(1, len(body) * 2 // 3)])
         case "slow":
             await _drip(await _true_answer(app, line), seconds, line)
+        case "page_again" | "rows_again":
+            before, now = fault.remembered, await _true_answer(app, line)
+            fault.remembered = before or now
+            if before is not None:
+                now = before if fault.kind == "page_again" else (*now[:2], _with_rows_of(before[2], now[2]))
+            await line.answer(*now)
+        case "clock_skew":
+            status, headers, body = await _true_answer(app, line)
+            date = format_datetime(clock.now() + timedelta(seconds=seconds), usegmt=True).encode()
+            told = [(b"date", date), (b"content-length", str(len(body)).encode())]
+            await line.send_raw(_raw_head(status, [*headers, *told]) + body)  # the server would add its own date
         case _:
             await line.answer(*_made_up(fault, vendor))
 
@@ -171,6 +194,19 @@ async def _true_answer(app: ASGIApp, line: Line) -> tuple[int, Headers, bytes]:
 
     await app(line.scope, line.receive, keep)
     return status, headers, b"".join(parts)
+
+
+def _with_rows_of(before: bytes, now: bytes) -> bytes:
+    """Return the JSON of ``now`` with the rows of ``before`` in front of its own; a list, or lists directly below an object."""
+    old, new = json.loads(before), json.loads(now)
+    if isinstance(old, list) and isinstance(new, list):
+        return _json(old + new)
+    if not isinstance(old, dict) or not isinstance(new, dict):
+        return now
+    lists = {
+        name: old[name] + value for name, value in new.items() if isinstance(value, list) and isinstance(old.get(name), list)
+    }
+    return _json(new | lists)
 
 
 async def _drip(answer: tuple[int, Headers, bytes], seconds: float, line: Line) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+from email.utils import parsedate_to_datetime
 
 import httpx
 import pytest
 from serving import served
 
+from pipelines import clock
 from pipelines.errors import (
     DeadlineExceeded,
     Forbidden,
@@ -70,6 +72,7 @@ def statuses(client, times, path=ONE):
         ({"occurrence": "first"}, [500, 200, 200, 200]),
         ({"occurrence": "nth", "n": 3}, [200, 200, 500, 200]),
         ({"occurrence": "count", "n": 2}, [500, 500, 200, 200]),
+        ({"occurrence": "from", "n": 3}, [200, 200, 500, 500]),
         ({"occurrence": "every"}, [500, 500, 500, 500]),
         ({}, [500, 200, 200, 200]),
     ],
@@ -245,6 +248,39 @@ def test_a_limit_comes_with_or_without_retry_after(sandbox, client, more, header
     assert answer.status_code == 429
     assert answer.headers.get("retry-after") == headers
     assert answer.json()["policyName"] == policy
+
+
+def test_a_page_comes_again_with_its_cursor(sandbox, client):
+    prepare(sandbox, "page_again", vendor="hubspot", path="/deals$", occurrence="count", n=3)
+    first = client.get(DEALS, params={"limit": 2}).json()
+    after = first["paging"]["next"]["after"]
+    again = [client.get(DEALS, params={"limit": 2, "after": after}).json() for _ in range(3)]
+    assert again[:2] == [first, first]
+    assert again[2] != first
+    assert hits(sandbox) == [3]
+    assert "remembered" not in faults(sandbox)[0]
+
+
+def test_the_rows_of_a_page_come_again_before_those_of_the_next(sandbox, client):
+    pages = [client.get(DEALS, params={"limit": 2}).json()]
+    pages.append(client.get(DEALS, params={"limit": 2, "after": pages[0]["paging"]["next"]["after"]}).json())
+    prepare(sandbox, "rows_again", vendor="hubspot", path="/deals$", occurrence="every")
+    assert client.get(DEALS, params={"limit": 2}).json() == pages[0]
+    second = client.get(DEALS, params={"limit": 2, "after": pages[0]["paging"]["next"]["after"]}).json()
+    assert second["results"] == pages[0]["results"] + pages[1]["results"]
+    assert second["paging"] == pages[1]["paging"]
+
+
+@pytest.mark.parametrize("seconds", [7200, -7200])
+def test_a_vendors_clock_goes_wrong_and_its_answer_stays_true(sandbox, client, seconds):
+    whole = client.get(ONE).json()
+    prepare(sandbox, "clock_skew", vendor="hubspot", seconds=seconds)
+    before = clock.now()
+    answer = client.get(ONE)
+    assert answer.json() == whole
+    [told] = answer.headers.get_list("date")
+    offset = (parsedate_to_datetime(told) - before).total_seconds()
+    assert abs(offset - seconds) < 3600
 
 
 def test_an_answer_of_any_kind_can_be_prepared(sandbox, client):

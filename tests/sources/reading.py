@@ -1,0 +1,112 @@
+"""One vendor, read in this process from a running sandbox, as ``sync`` reads it: what came, or the sentence that it failed with."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import contextmanager
+from datetime import date
+from importlib import import_module
+
+from conftest import PROJECT
+
+from pipelines.errors import VendorError
+from pipelines.rules import load_rules
+from pipelines.sandbox.faults import fault_from
+from pipelines.sandbox.server import running
+from pipelines.sandbox.story import build_state
+from pipelines.settings import load_settings
+from pipelines.sources.landing import Landing
+from pipelines.sources.raw import RAW_TABLES
+from pipelines.sources.registry import _OF_THE_SANDBOX
+from pipelines.wire import RateBudget
+
+AS_OF = date(2026, 11, 16)
+NO_LIMIT = (1_000_000, 1.0)
+# When something was read is no part of what was read.
+_OF_THE_READING = {"readings": {"full_at"}}
+
+
+class Reader:
+    """One vendor opened once. Waiting costs nothing; ``waits`` holds what the transport would have waited."""
+
+    def __init__(self, vendor, world, url, folder):
+        self.vendor, self.world, self._folder, self.waits = vendor, world, folder, []
+        self._module = import_module(f"pipelines.sources.{vendor}")
+        self._rules = load_rules(PROJECT / "dbt/seeds/default")
+        settings = load_settings(handoff_home=folder, _env_file=None, email_hash_key="the same in every test")
+        self.client = getattr(self._module, f"open_{vendor}")(settings, sandbox_url=url, **_OF_THE_SANDBOX.get(vendor, {}))
+        self.transport = self.client.transport
+        self.transport._sleep = self.waits.append
+        self.transport._budget, self.transport._special = RateBudget(NO_LIMIT), []
+        self.transport._follows_vendor = False  # the pace is the transport's matter and has tests of its own
+        self.deadline(60.0)
+
+    def deadline(self, seconds):
+        self.transport._deadline = seconds
+        return self
+
+    def read(self):
+        """Return {table: rows in a fixed order} and what was set aside. Raises VendorError."""
+        folder = self._folder / "landing"
+        shutil.rmtree(folder, ignore_errors=True)
+        self.waits.clear()
+        self.world.requests.clear()
+        landing = Landing(self.vendor, folder)
+        getattr(self._module, f"{self.vendor}_rows")(self.client, self._rules, as_of=AS_OF, landing=landing)
+        self.quarantine = landing.quarantine
+        return {table: self._rows(landing, table) for table in RAW_TABLES[self.vendor]}
+
+    def _rows(self, landing, table):
+        hidden = _OF_THE_READING.get(table, set())
+        rows = [row for page in landing.pages(table) for row in page.to_pylist()]
+        return sorted(({name: value for name, value in row.items() if name not in hidden} for row in rows), key=repr)
+
+    def calls(self):
+        """Return the method and place of every call of the last reading, as a fault's path is compared with it."""
+        return [(entry["method"], entry["path"] + entry.get("operation", "")) for entry in self.world.requests]
+
+    def read_with(self, *faults):
+        """Read once with these faults prepared. Returns (rows or None, the error or None); every fault must have been hit."""
+        prepared = [fault_from({"vendor": self.vendor} | fault) for fault in faults]
+        self.world.faults[:] = prepared
+        try:
+            rows, error = self.read(), None
+        except VendorError as caught:
+            rows, error = None, caught
+        finally:
+            self.world.faults.clear()
+        never_hit = [fault.kind for fault in prepared if not fault.hits]
+        assert not never_hit, f"{self.vendor}: prepared and never hit, so nothing was proved: {never_hit}"
+        return rows, error
+
+
+class Sandbox:
+    """A running sandbox with a reader for each vendor, made when first asked for."""
+
+    def __init__(self, served, folder):
+        self.url, self.world, self._folder, self._readers = served.url, served.world, folder, {}
+
+    def reader(self, vendor):
+        if vendor not in self._readers:
+            self._readers[vendor] = Reader(vendor, self.world, self.url, self._folder / vendor)
+        return self._readers[vendor].deadline(60.0)
+
+    def fresh(self, **limits):
+        """Put the story back, with limits such as ``github__page_size=1``."""
+        self.world.state = build_state()
+        self.world.limits = {name.replace("__", "."): value for name, value in limits.items()}
+        self.world.faults.clear()
+        return self
+
+    def close(self):
+        for reader in self._readers.values():
+            reader.transport.close()
+
+
+@contextmanager
+def sandbox_in(folder):
+    """Yield a running sandbox whose readers work below ``folder``."""
+    with running(build_state()) as served:
+        sandbox = Sandbox(served, folder)
+        yield sandbox
+        sandbox.close()
