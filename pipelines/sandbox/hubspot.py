@@ -55,6 +55,7 @@ _FORMS: Final = (
     re.compile(r"/crm/v4/(objects)(/[^/]+/[^/]+/associations/.*)"),
     re.compile(r"/crm/v4/(associations)(/.*)"),
     re.compile(r"/crm/(associations)/v4(/.*)"),
+    re.compile(r"/(crm-object-schemas)/(?:v3|2026-0[39])(/schemas)"),
     re.compile(r"/(account-info)/(?:v3|2026-0[39])(/.*)"),
 )
 _PUBLISHED_TEN_SECOND_LIMIT: Final = 100
@@ -87,6 +88,7 @@ _READS: Final = (
     ("GET", "/properties/{type}", catalog.properties),
     ("GET", "/properties/{type}/{name}", catalog.one_property),
     ("GET", "/property-validations/{type}", catalog.validations),
+    ("GET", "/crm-object-schemas/schemas", catalog.schemas),
     ("GET", "/pipelines/{type}", catalog.pipelines),
     ("GET", "/pipelines/{type}/{pipeline}", catalog.one_pipeline),
     ("GET", "/pipelines/{type}/{pipeline}/stages", catalog.stages),

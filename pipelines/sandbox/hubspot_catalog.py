@@ -52,6 +52,44 @@ def validations(portal: Portal, call: Call) -> Answer:
     return Answer(body={"results": []})
 
 
+def schemas(portal: Portal, call: Call) -> Answer:
+    """Return the object types of the portal's own, with their properties and the pairs that they can be associated in."""
+    flag(call, "archived")
+    numbers = portal.state.object_type_ids
+    results = []
+    for kind, type_id in numbers.items():
+        if not type_id.startswith("2-"):
+            continue
+        definitions = portal.state.property_definitions[kind]
+        noun = kind.replace("_", " ").capitalize()
+        results.append(
+            {
+                "id": type_id.partition("-")[2],
+                "objectTypeId": type_id,
+                "name": kind,
+                "fullyQualifiedName": f"p{portal.state.portal_id}_{kind}",
+                "labels": {"singular": noun, "plural": noun},
+                "primaryDisplayProperty": "name",
+                "secondaryDisplayProperties": [],
+                "requiredProperties": [],
+                "searchableProperties": [],
+                "properties": definitions,
+                "associations": [
+                    {
+                        "id": str(known["typeId"]),
+                        "name": f"{known['from']}_to_{known['to']}",
+                        "fromObjectTypeId": numbers[known["from"]],
+                        "toObjectTypeId": numbers[known["to"]],
+                    }
+                    for known in portal.state.association_labels
+                    if kind in {known["from"], known["to"]}
+                ],
+                "archived": False,
+            }
+        )
+    return Answer(body={"results": results})
+
+
 def pipelines(portal: Portal, call: Call) -> Answer:
     """Return the pipelines of an object type with their stages inline, all on one page."""
     return Answer(body={"results": _pipelines(portal, call)})

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 INDEX_LAG: Final = "hubspot.index_lag_seconds"
 _CUSTOM: Final = re.compile(r"p(?:\d+)?_(\w+)")
+# HubSpot takes the singular names of its own object types as well; Airbyte's connector asks by them.
+_SINGULARS: Final = {"deal": "deals", "company": "companies", "contact": "contacts", "order": "orders", "line_item": "line_items"}
 _TYPE_ID: Final = re.compile(r"(\d+)-\d+")
 # What a record shows when nothing is asked for, besides its system properties.
 _DEFAULT_PROPERTIES: Final = {
@@ -69,6 +71,8 @@ class Portal:
         custom = {name for name, type_id in self.state.object_type_ids.items() if type_id.startswith("2-")}
         if word in self.state.object_type_ids and word not in custom:
             return word
+        if word in _SINGULARS and _SINGULARS[word] in self.state.object_type_ids:
+            return _SINGULARS[word]
         if (named := _CUSTOM.fullmatch(word)) and named[1] in custom:
             return named[1]
         if (identified := _TYPE_ID.fullmatch(word)) and identified[1] == "0":

@@ -174,7 +174,7 @@ def _comparable(kind: str) -> Callable[[str], Any]:
     if kind == "number":
         return _finite
     if kind in {"date", "datetime"}:
-        return lambda text: int(text) if re.fullmatch(r"-?\d{9,}", text) else int(moment(text).timestamp() * 1000)
+        return lambda text: int(text) if re.fullmatch(r"-?\d+", text) else int(moment(text).timestamp() * 1000)
     return str.casefold
 
 

@@ -89,7 +89,7 @@ def test_an_object_type_that_is_none_is_said_so(reader, word, status, words):
         "/crm/v3/associations/deals/contacts/labels",
         "/crm/account-info/2026-09/details",
         "/crm/v3/imports",
-        "/crm-object-schemas/2026-09/schemas",
+        "/crm-object-schemas/2026-09/schemas/2-4100",
     ],
 )
 def test_a_path_that_hubspot_never_had_or_that_is_not_built_is_501(reader, path):
@@ -248,6 +248,28 @@ def test_pipelines_hold_their_stages_and_other_objects_have_none(reader):
     assert len(reader.get("/crm/pipelines/2026-09/deals/7001/stages").json()["results"]) == 6
     assert reader.get("/crm/pipelines/2026-09/deals/9").status_code == 404
     assert reader.get("/crm/pipelines/2026-09/orders").json() == {"results": []}
+
+
+def test_the_portals_own_object_types_are_described_with_their_properties(reader):
+    (described,) = reader.get("/crm-object-schemas/v3/schemas").json()["results"]
+    assert (described["objectTypeId"], described["fullyQualifiedName"]) == ("2-4100", "p4400001_communities")
+    assert described["properties"] == reader.get("/crm/properties/2026-09/2-4100").json()["results"]
+    assert {"fromObjectTypeId": "0-3", "toObjectTypeId": "2-4100"}.items() <= {
+        key: value for link in described["associations"] if link["id"] == "211" for key, value in link.items()
+    }.items()
+
+
+def test_hubspots_own_object_types_answer_to_their_singular_names_too(reader):
+    assert reader.get("/crm/v3/objects/deal?limit=3").json() == reader.get("/crm/v3/objects/deals?limit=3").json() | {
+        "paging": reader.get("/crm/v3/objects/deal?limit=3").json()["paging"]
+    }
+    assert reader.get("/crm/v3/objects/community").status_code == 400
+
+
+def test_a_search_takes_any_whole_number_as_milliseconds(reader):
+    asked = {"propertyName": "hs_lastmodifieddate", "operator": "GTE", "value": "0"}
+    answer = reader.post("/crm/objects/2026-09/deals/search", json={"filterGroups": [{"filters": [asked]}]}).json()
+    assert answer["total"] == reader.post("/crm/objects/2026-09/deals/search", json={}).json()["total"] > 0
 
 
 def test_properties_can_be_asked_for_one_by_one_and_cannot_be_made(reader, writer):

@@ -207,7 +207,9 @@ def built():
 def shape_of(path):
     """Return a path without its version, with every variable part as {}."""
     path = re.sub(r"\{\w+\}", "{}", path.rstrip("/"))
-    path = re.sub(r"^/crm/(?:v\d|2026-03)/|^/crm/([a-z-]+)/(?:v\d|2026-03)", lambda m: f"/{m[1] or ''}", path)
+    path = re.sub(
+        r"^/crm/(?:v\d|2026-03)/|^(?:/crm)?/(crm-object-schemas|[a-z-]+)/(?:v\d|2026-03)", lambda m: f"/{m[1] or ''}", path
+    )
     return re.sub(r"^/(\w+)/\d-\d+|^/objects/(?:deals|notes)(?=/|$)", lambda m: "/objects/{}", path)
 
 
@@ -333,7 +335,7 @@ def test_every_route_and_limit_is_documented():
     text = (PROJECT / "docs/sandbox.md").read_text()
     for method, path in built():
         area, _, rest = path.removeprefix("/").partition("/")
-        dated = f"/{area}/2026-09" if area == "account-info" else f"/crm/{area}/2026-09"
+        dated = f"/{area}/2026-09" if area in {"account-info", "crm-object-schemas"} else f"/crm/{area}/2026-09"
         assert f"`{method} {dated}{f'/{rest}' if rest else ''}`" in text, path
     for name, value in app.LIMITS.items():
         assert f"| `{name}` | {value} |" in text, name
