@@ -109,12 +109,18 @@ def _known_cause(error: BaseException) -> HandoffError | None:
     return None
 
 
+# Trying dictionaries on texts takes sixty megabytes whenever a table is written, and where they would be best FSST does as well
+_DUCKDB_CONFIG: Final = {"threads": 1, "disabled_compression_methods": "dictionary"}
+
+
 def _run_pipeline(source: str, data: Any, building_file: Path, work: Path) -> str:
     import dlt  # noqa: PLC0415 - after settings.prepare_dlt, and only in processes that load
+    from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials  # noqa: PLC0415
 
+    credentials = DuckDbCredentials(str(building_file), global_config=_DUCKDB_CONFIG)
     pipeline = dlt.pipeline(
         pipeline_name=f"handoff_{source}",
-        destination=dlt.destinations.duckdb(str(building_file)),
+        destination=dlt.destinations.duckdb(credentials),
         dataset_name=f"raw_{source}",
         pipelines_dir=str(work / "dlt"),
     )

@@ -6,7 +6,9 @@ from ``.env`` in the working directory (see ``.env.example``); secrets do not pr
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 from datetime import date
 from pathlib import Path
 from typing import Final, Literal
@@ -39,6 +41,8 @@ WRITE_TOKENS: Final[dict[Vendor, str]] = {
     "github": "github_write_token",
 }
 ENV_FILE: Final = Path(".env")  # in the working directory
+# <malloc.h> of glibc
+_M_ARENA_MAX: Final = -8
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -86,7 +90,18 @@ class Settings(BaseSettings):
     aws_endpoint_url_budgets: str | None = Field(default=None, description="AWS Budgets elsewhere (tests).")
     aws_endpoint_url_organizations: str | None = Field(default=None, description="AWS Organizations elsewhere (tests).")
     aws_endpoint_url_sts: str | None = Field(default=None, description="AWS STS elsewhere (tests).")
+    aws_endpoint_url_s3: str | None = Field(default=None, description="S3 elsewhere (tests, or a store that speaks its API).")
+    aws_s3_region: str = Field(default="us-east-1", description="The region of the bucket that holds cost exports.")
     aws_budget_account_ids: str = Field(default="", description="Accounts whose budgets are read; empty: the payer's.")
+    aws_cost_explorer_months: int = Field(
+        default=2,
+        ge=1,
+        le=12,
+        description="So many full months before the present one are read again at every sync; older days stay.",
+    )
+    aws_cost_explorer_max_calls: int = Field(
+        default=100, ge=1, description="So many pages of Cost Explorer, at one US cent each, may a sync ask for."
+    )
 
     email_hash_key: SecretStr | None = Field(
         default=None, description="Key of the hash that stands for people's e-mails; made and kept in HANDOFF_HOME if unset."
@@ -114,7 +129,7 @@ class Settings(BaseSettings):
 
     @field_validator(
         *("hubspot_base_url", "airtable_base_url", "github_base_url", "aws_endpoint_url_cost_explorer"),
-        *("aws_endpoint_url_budgets", "aws_endpoint_url_organizations", "aws_endpoint_url_sts"),
+        *("aws_endpoint_url_budgets", "aws_endpoint_url_organizations", "aws_endpoint_url_sts", "aws_endpoint_url_s3"),
     )
     @classmethod
     def _safe_address(cls, value: str | None) -> str | None:
@@ -179,14 +194,22 @@ def prepare_dlt(work_folder: Path) -> None:
         # Ctrl-C ends a run at once; dlt would carry on for as long as it likes
         "intercept_signals = false\n"
         # completed packages would keep people's data in files of their own; DuckDB has one writer, so more workers only cost memory
-        "[load]\ndelete_completed_jobs = true\nworkers = 1\n",
+        "[load]\ndelete_completed_jobs = true\nworkers = 1\n[data_writer]\nfile_max_items = 4000\nbuffer_max_items = 1000\n",
         encoding="utf-8",
     )
     # Arrow's own pool keeps what it once had; the system's gives it back, which is a hundred megabytes of a run
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+    _share_one_arena()
     os.environ["DLT_PROJECT_DIR"] = str(work_folder)
     os.environ["DLT_DATA_DIR"] = str(work_folder / "dlt_data")
     os.environ["DLT_LOCAL_DIR"] = str(work_folder)
+
+
+def _share_one_arena() -> None:
+    """Keep glibc from giving every thread a heap of its own, which costs twenty megabytes of a run; elsewhere do nothing."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:  # musl has none
+        mallopt(_M_ARENA_MAX, 1)
 
 
 def prepare_dbt(*, building_file: Path, rules_dir: Path) -> None:

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
     from pipelines.sources.raw import Columns
 
-_ROWS_PER_PAGE: Final = 5_000
+_ROWS_PER_PAGE: Final = 1_000
 # Rows wait in memory until there are so many of them, or their texts are so long
-_ROWS_IN_MEMORY: Final = 1_000
-_CHARACTERS_IN_MEMORY: Final = 8_000_000
+_ROWS_IN_MEMORY: Final = 500
+_CHARACTERS_IN_MEMORY: Final = 4_000_000
 _ORDER: Final = "_order"
 
 
@@ -54,8 +54,7 @@ class Spill:
 
     def sql(self) -> str:
         """Return the rows that count as a FROM clause. There must be files."""
-        names = ", ".join("'" + name.replace("'", "''") + "'" for name in self.files())
-        rows = f"read_parquet([{names}])"
+        rows = self._rows_sql()
         if not self._twins(rows):
             return f"(from {rows})"
         key = ", ".join(f'"{name}"' for name in self.key)
@@ -72,16 +71,20 @@ class Spill:
     def pages(self) -> Iterator[pa.Table]:
         """Yield the rows that count as Arrow tables, at least one."""
         import pyarrow as pa  # noqa: PLC0415 - only where something is loaded
+        from pyarrow import compute, parquet  # noqa: PLC0415
 
         schema = self._schema()
         if not self.files():
             yield schema.empty_table()
             return
-        columns = ", ".join(f'"{name}"' for name in self._columns)
-        with _memory() as connection:
-            batches = connection.execute(f"select {columns} from {self.sql()}").to_arrow_reader(_ROWS_PER_PAGE)
-            for batch in batches:
-                yield pa.Table.from_batches([batch]).cast(schema)
+        lost = self._lost()
+        for name in self.files():
+            with parquet.ParquetFile(name) as file:
+                for batch in file.iter_batches(_ROWS_PER_PAGE):
+                    page = pa.Table.from_batches([batch])
+                    if lost is not None:
+                        page = page.filter(compute.invert(compute.is_in(page[_ORDER], lost)))
+                    yield page.select(schema.names).cast(schema)
 
     def _schema(self, *more: Any) -> pa.Schema:
         import pyarrow as pa  # noqa: PLC0415
@@ -103,6 +106,23 @@ class Spill:
         self._writer.write_table(pa.Table.from_pylist(self._rows, schema=schema))
         self._written += len(self._rows)
         self._rows, self._characters, self._has_twins = [], 0, None
+
+    def _rows_sql(self) -> str:
+        names = ", ".join("'" + name.replace("'", "''") + "'" for name in self.files())
+        return f"read_parquet([{names}])"
+
+    def _lost(self) -> pa.Array | None:
+        """Return which rows do not count, by their order; None when all do."""
+        import pyarrow as pa  # noqa: PLC0415
+
+        rows = self._rows_sql()
+        if not self._twins(rows):
+            return None
+        with _memory() as connection:
+            lost = connection.execute(
+                f"select {_ORDER} from {rows} where {_ORDER} not in (select {_ORDER} from {self.sql()})"
+            ).fetchall()
+        return pa.array([order for (order,) in lost], pa.int64())
 
     def _twins(self, rows: str) -> bool:
         if self._has_twins is None:
