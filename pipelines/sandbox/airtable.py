@@ -56,6 +56,7 @@ LIMITS: Final = {
     "airtable.page_size": 100,
     "airtable.iterator_expiries": 0,  # so many coming pages find their iterator gone
     "airtable.iterator_seconds": 900,  # how long an iterator lives unused
+    "airtable.moving_pages": 0,  # 1: a page begins after so many rows, so that what is deleted shifts the others past it
     "airtable.requests_per_second": -1,  # Airtable's own is 5
     "airtable.lockout_seconds": 30,
     "airtable.monthly_calls": -1,
@@ -75,6 +76,7 @@ class _Iterator:
 
     ids: list[str]
     used_at: float
+    shown: int = 0  # rows on the pages before; counts only while pages move
 
 
 @dataclass
@@ -209,7 +211,7 @@ class _Airtable:
             raise _not_built("the cellFormat string")
         size = _number(asked, "pageSize", _PAGE, most=_PAGE)
         chosen = table.fields_named(asked.get("fields") or [])
-        iterator_id, ids = self._rest(table, asked)
+        iterator_id, ids, shown = self._rest(table, asked)
         size = min(size, max(1, self._limit("page_size")))
         by_id = table.by_id()
         ids = [record_id for record_id in ids if record_id in by_id]
@@ -217,16 +219,16 @@ class _Airtable:
         body: Json = {"records": [table.shown(by_id[record_id], by_field_id, chosen) for record_id in ids[:size]]}
         if ids[size:]:
             body["offset"] = f"{iterator_id}/{ids[size]}"
-            self._iterators[iterator_id] = _Iterator(ids[size:], time.monotonic())
+            self._iterators[iterator_id] = _Iterator(ids[size:], time.monotonic(), shown + size)
         else:
             self._iterators.pop(iterator_id, None)
         return Answer(200, body)
 
-    def _rest(self, table: Table, asked: Json) -> tuple[str, list[str]]:
-        """Return an iterator and the ids that it has not shown yet: all that fit for a first page, the rest for a further one."""
+    def _rest(self, table: Table, asked: Json) -> tuple[str, list[str], int]:
+        """Return an iterator, the ids that it has not shown yet and how many it has: all that fit for a first page."""
         offset = asked.get("offset")
         if not offset:
-            return f"itr{next(self._numbers):014d}", self._chosen_ids(table, asked)
+            return f"itr{next(self._numbers):014d}", self._chosen_ids(table, asked), 0
         iterator_id, _, record_id = str(offset).partition("/")
         lifetime = self._limit("iterator_seconds")
         now = time.monotonic()
@@ -236,9 +238,11 @@ class _Airtable:
             self._world.limits["airtable.iterator_expiries"] = expiries - 1
             self._iterators.pop(iterator_id, None)
         held = self._iterators.get(iterator_id)
+        if held is not None and self._limit("moving_pages"):
+            return iterator_id, self._chosen_ids(table, asked)[held.shown :], held.shown
         if held is None or record_id not in held.ids:
             raise Refusal(Answer(422, {"error": {"type": "LIST_RECORDS_ITERATOR_NOT_AVAILABLE"}}))
-        return iterator_id, held.ids[held.ids.index(record_id) :]
+        return iterator_id, held.ids[held.ids.index(record_id) :], held.shown
 
     def _chosen_ids(self, table: Table, asked: Json) -> list[str]:
         view = asked.get("view")

@@ -20,6 +20,7 @@ from pipelines.sandbox.github_shapes import (
     json_object,
     not_built,
     not_found,
+    pull_request,
     seconds,
     user,
 )
@@ -120,7 +121,7 @@ class Projects:
         """Return what the item shows: the issue as it is now, or the draft itself."""
         held = self._issue_of(item)
         if held is not None:
-            return issue(held)
+            return pull_request(self._world, held) if item["content_type"] == "PullRequest" else issue(held)
         return {**item["content"], "user": user(item["content"]["user"])}
 
     def _issue_of(self, item: Json) -> Json | None:
@@ -132,11 +133,7 @@ class Projects:
 
     def _shown_item(self, item: Json, ids: set[int]) -> Json:
         content = self._content(item)
-        fields = [
-            {**value, "value": _title_value(content)} if value["data_type"] == _TITLE else value
-            for value in item["fields"]
-            if value["id"] in ids
-        ]
+        fields = [{**cell, "value": _present(cell, content)} for cell in item["fields"] if cell["id"] in ids]
         return {**self._simple_item(item), "content": content, "fields": fields}
 
     def _simple_item(self, item: Json) -> Json:
@@ -325,6 +322,16 @@ def _is_wanted_project(project: Json, wanted: list[tuple[bool, str, str]]) -> bo
         if fits is not positive:
             return False
     return True
+
+
+def _present(cell: Json, content: Json) -> Any:
+    """Return what a cell shows: what is edited at the issue or pull request is shown as it is there now."""
+    match cell["data_type"]:
+        case "title":
+            return _title_value(content)
+        case "assignees" | "labels" | "milestone" as part if part in content:
+            return content[part]
+    return cell["value"]
 
 
 def _title_value(content: Json) -> Json:

@@ -34,6 +34,9 @@ _USER_LINKS: Final = {
     "events_url": "/events{/privacy}",
     "received_events_url": "/received_events",
 }
+_OF_ISSUES_ALONE: Final = frozenset(
+    {"pull_request", "state_reason", "closed_by", "repository_url", "labels_url", "events_url", "timeline_url", "comments"}
+)
 _REPOSITORY_LINKS: Final = {
     "url": "",
     "archive_url": "/{archive_format}{/ref}",
@@ -138,6 +141,46 @@ def issue(held: Json) -> Json:
     shown["assignee"] = shown["assignees"][0] if shown["assignees"] else None
     shown["closed_by"] = user(held["user"]) if held["closed_at"] else None
     return {**shown, "active_lock_reason": None, "timeline_url": f"{held['url']}/timeline", "performed_via_github_app": None}
+
+
+def pull_request(world: World, held: Json) -> Json:
+    """Return a pull request as an item of a project shows it (pull-request-simple); the state keeps it among the issues."""
+    shown = {name: value for name, value in issue(held).items() if name not in _OF_ISSUES_ALONE}
+    owner_and_name = held["repository_url"].removeprefix(f"{API}/repos/")
+    url = f"{held['repository_url']}/pulls/{held['number']}"
+    name = owner_and_name.rpartition("/")[2]
+    shown_repository = repository(world, name) if name in world.state.github.issues else None
+    side = {"label": f"{owner_and_name}:main", "ref": "main", "repo": shown_repository, "sha": "0" * 40, "user": shown["user"]}
+    links = {
+        "self": url,
+        "html": held["html_url"],
+        "issue": held["url"],
+        "comments": held["comments_url"],
+        "review_comments": f"{url}/comments",
+        "review_comment": f"{url}/comments{{/number}}",
+        "commits": f"{url}/commits",
+        "statuses": f"{held['repository_url']}/statuses/{'0' * 40}",
+    }
+    return {
+        **shown,
+        "url": url,
+        "issue_url": held["url"],
+        "diff_url": f"{held['html_url']}.diff",
+        "patch_url": f"{held['html_url']}.patch",
+        "commits_url": links["commits"],
+        "review_comments_url": links["review_comments"],
+        "review_comment_url": links["review_comment"],
+        "statuses_url": links["statuses"],
+        "merged_at": held["pull_request"].get("merged_at"),
+        "merge_commit_sha": None,
+        "draft": held.get("draft", False),
+        "requested_reviewers": [user(person) for person in held.get("_reviewers", [])],
+        "requested_teams": [],
+        "head": side,
+        "base": side,
+        "auto_merge": None,
+        "_links": {name: {"href": address} for name, address in links.items()},
+    }
 
 
 def repository(world: World, name: str) -> Json:

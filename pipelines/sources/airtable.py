@@ -3,8 +3,9 @@
     GET /v0/meta/bases/{base}/tables    -> tables, fields
     GET /v0/{base}/{table}              -> records (fields by field id, so that renaming a field breaks nothing)
 
-In full, because Airtable has no feed of deletions and formula cells change without their record; a base is a few pages. Attachments
-are kept as id, name, size and type: their addresses expire within hours. E-mail addresses are hashed (people.py).
+In full, because Airtable has no feed of deletions and formula cells change without their record; a base is a few pages. Pages are a
+moving picture: a record that is deleted meanwhile may shift another past them. A table is therefore read once more when it lacks a record
+of the last load, or one that others link to. How cells are kept: airtable_cells.py.
 https://airtable.com/developers/web/api/list-records
 """
 
@@ -15,11 +16,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.errors import ConfigurationError, Forbidden, GarbageAnswer, NotFound, Refused
 from pipelines.settings import SANDBOX_TOKEN
+from pipelines.sources.airtable_cells import TableCells, tell_missing
 from pipelines.sources.people import EmailHash, email_hash
 from pipelines.transport import Transport
 from pipelines.transport_adapters import airtable_api
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import date
 
     import pyairtable
@@ -34,11 +37,6 @@ _PAGE: Final = 100
 # An iterator of Airtable dies when it idles for minutes, which a lock-out can cause; then the table is read anew.
 _RESTARTS: Final = 3
 _EXPIRED: Final = "LIST_RECORDS_ITERATOR_NOT_AVAILABLE"
-_ATTACHMENT_PARTS: Final = ("id", "filename", "size", "type")
-# Field types whose values name people
-_PEOPLE_TYPES: Final = frozenset(
-    {"email", "singleCollaborator", "multipleCollaborators", "createdBy", "lastModifiedBy", "multipleLookupValues"}
-)
 
 
 @dataclass(frozen=True)
@@ -70,29 +68,62 @@ def open_airtable(settings: Settings, *, sandbox_url: str | None, sandbox_base_i
 
 def airtable_rows(client: AirtableClient, rules: Rules, *, as_of: date, landing: Landing) -> None:  # noqa: ARG001 - every source is asked alike
     """Read the base. Raises VendorError: a failure is never "no rows"."""
-    base_id = client.base_id
-    for table in base_tables(client):
-        table_id = _text(table, "id", "a table")
+    readings = {reading.table_id: reading for reading in (_TableReading(client, landing, table) for table in base_tables(client))}
+    known: dict[str, set[str]] = {}
+    for table_id, record_id in landing.earlier.tuples("records", "table_id", "id"):
+        known.setdefault(table_id, set()).add(record_id)
+    for reading in readings.values():
+        reading.read()
+        if not known.get(reading.table_id, set()) <= reading.seen:
+            reading.read()
+    linked: dict[str, set[str]] = {}
+    for reading in readings.values():
+        for table_id, records in reading.cells.links.items():
+            linked.setdefault(table_id, set()).update(records)
+    for table_id, records in linked.items():
+        _look_for_linked(landing, readings.get(table_id), table_id, records)
+    for reading in readings.values():
+        reading.cells.tell_oddities(landing)
+
+
+class _TableReading:
+    """One table: its schema, and the ids of the records that were read."""
+
+    def __init__(self, client: AirtableClient, landing: Landing, table: Json) -> None:
+        self._client, self._landing = client, landing
+        self.table_id = _text(table, "id", "a table")
         fields = table.get("fields") or []
-        landing.add(
-            "tables",
-            [{"base_id": base_id, "id": table_id, "name": table.get("name"), "primary_field_id": table.get("primaryFieldId")}],
+        self.cells = TableCells(self.table_id, fields, client.hashed)
+        self.seen: set[str] = set()
+        row = {"base_id": client.base_id, "id": self.table_id, "name": table.get("name")}
+        landing.add("tables", [row | {"primary_field_id": table.get("primaryFieldId")}])
+        landing.add("fields", (_field_row(client.base_id, self.table_id, field) for field in fields), key=("table_id", "id"))
+
+    def read(self) -> None:
+        """Land every record of the table; of a record that comes again the later sight counts."""
+        self._landing.add(
+            "records", (self._row(record) for record in _records(self._client, self.table_id)), key=("table_id", "id")
         )
-        landing.add("fields", (_field_row(base_id, table_id, field) for field in fields), key=("table_id", "id"))
-        types = {_text(field, "id", "a field"): str(field.get("type")) for field in fields}
-        rows = (
-            {
-                "base_id": base_id,
-                "table_id": table_id,
-                "id": _text(record, "id", "a record"),
-                "created_at": record.get("createdTime"),
-                "fields_json": {
-                    name: _kept(types.get(name, ""), value, client.hashed) for name, value in _fields(record).items()
-                },
-            }
-            for record in _records(client, table_id)
-        )
-        landing.add("records", rows, key=("table_id", "id"))
+
+    def _row(self, record: Json) -> Json:
+        record_id = _text(record, "id", "a record")
+        self.seen.add(record_id)
+        return {
+            "base_id": self._client.base_id,
+            "table_id": self.table_id,
+            "id": record_id,
+            "created_at": record.get("createdTime"),
+            "fields_json": self.cells.kept(record_id, _fields(record)),
+        }
+
+
+def _look_for_linked(landing: Landing, reading: _TableReading | None, table_id: str, linked: set[str]) -> None:
+    """Read a table once more when others link to records that it did not show, and name those that are still missing."""
+    seen: set[str] = reading.seen if reading else set()
+    if reading is not None and not linked <= seen:
+        reading.read()
+    if missing := linked - seen:
+        tell_missing(landing, table_id, missing)
 
 
 def base_tables(client: AirtableClient) -> list[Json]:
@@ -107,24 +138,23 @@ def base_tables(client: AirtableClient) -> list[Json]:
     return list_in(answer, "tables")
 
 
-def _records(client: AirtableClient, table_id: str) -> list[Json]:
-    """Return every record of a table, complete: when its iterator dies on the way, the reading starts again."""
+def _records(client: AirtableClient, table_id: str) -> Iterator[Json]:
+    """Yield every record of a table, in full: when its iterator dies on the way, the reading starts again, and records come again."""
     for restart in range(_RESTARTS + 1):
         try:
-            return _records_once(client, table_id)
+            yield from _records_once(client, table_id)
         except Refused as error:
             if _EXPIRED not in repr(error.answer) or restart == _RESTARTS:
                 raise
-    raise AssertionError("unreachable: the last restart returns or raises")
+        else:
+            return
 
 
-def _records_once(client: AirtableClient, table_id: str) -> list[Json]:
-    records: dict[str, Json] = {}
+def _records_once(client: AirtableClient, table_id: str) -> Iterator[Json]:
     offsets: set[str] = set()
     options = {"page_size": _PAGE, "use_field_ids": True}
     for page in client.api.iterate_requests("GET", client.api.build_url(client.base_id, table_id), options=options):
-        for record in list_in(page, "records"):
-            records[_text(record, "id", "a record")] = record  # pages are a moving picture: the later sight of a record stays
+        yield from list_in(page, "records")
         offset = page.get("offset")
         if offset in offsets:
             raise GarbageAnswer(
@@ -132,7 +162,6 @@ def _records_once(client: AirtableClient, table_id: str) -> list[Json]:
                 "Nothing was loaded from Airtable; run `handoff sync` again later."
             )
         offsets.add(offset)
-    return list(records.values())
 
 
 def _field_row(base_id: str, table_id: str, field: Json) -> Json:
@@ -144,12 +173,6 @@ def _field_row(base_id: str, table_id: str, field: Json) -> Json:
         "type": field.get("type"),
         "options_json": field.get("options"),
     }
-
-
-def _kept(kind: str, value: Any, hashed: EmailHash) -> Any:
-    if kind == "multipleAttachments" and isinstance(value, list):
-        return [{part: item.get(part) for part in _ATTACHMENT_PARTS} for item in value if isinstance(item, dict)]
-    return hashed(value) if kind in _PEOPLE_TYPES else value
 
 
 def _fields(record: Json) -> Json:

@@ -1,8 +1,9 @@
 """GitHub: the organisation's projects with every item, and the issues that they speak of.
 
     GET /orgs/{org}/projectsV2/{number}             -> projects
-    GET /orgs/{org}/projectsV2/{number}/fields      -> project_fields
-    GET /orgs/{org}/projectsV2/{number}/items       -> project_items, with all fields; archived ones are asked for as well
+    GET /orgs/{org}/projectsV2/{number}/fields      -> project_fields, project_iterations (github_values.py)
+    GET /orgs/{org}/projectsV2/{number}/items       -> project_items, archived ones too; their cells in item_values;
+                                                       pull_requests and draft_issues behind them (github_issues.py)
     GET /repos/{owner}/{repository}/issues          -> issues of the repositories on the projects and of the delivery requests
 
 In full at every run: editing an issue need not touch its project item, and items have no feed of removals. Pages are followed by the
@@ -18,6 +19,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from pipelines.errors import ConfigurationError, GarbageAnswer, NotFound, Refused
 from pipelines.settings import SANDBOX_TOKEN
+from pipelines.sources.github_issues import land_draft, land_issues, land_pull_request, repository_of
+from pipelines.sources.github_values import ProjectCells
 from pipelines.transport import Transport
 
 if TYPE_CHECKING:
@@ -34,9 +37,9 @@ Json = dict[str, Any]
 API_VERSION: Final = "2022-11-28"
 _PAGE: Final = 100
 _NEXT: Final = re.compile(r'<([^>]+)>\s*;[^,]*\brel="?next"?')
-_ISSUE_REPOSITORY: Final = re.compile(r"/([^/]+/[^/]+)/(?:issues|pull)/\d+$")
 # The filter of the project's archive page; without it the list holds what is on the board.
 _ARCHIVED: Final = "is:archived"
+_IDS_SHOWN: Final = 50
 
 
 @dataclass(frozen=True)
@@ -58,27 +61,32 @@ class GithubClient:
         }
         return self.transport.request("GET", f"{self.transport.base_url}{path}", headers=headers, params=params or None)
 
+    def page(self, path: str, **params: Any) -> tuple[list[Json], dict[str, str] | None]:
+        """Return one page of a list and the cursor of the next (None at the end). Raises VendorError."""
+        answer = self.get(path, per_page=_PAGE, **params)
+        items = answer.json()
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            raise GarbageAnswer(
+                f"GitHub answered {path} without a list, so nothing was loaded from GitHub. "
+                "Check GITHUB_BASE_URL, and run `handoff sync` again later."
+            )
+        following = _next_cursor(answer.headers.get("link", ""))
+        if following == {}:
+            raise GarbageAnswer(
+                f"GitHub says that {path} has a further page and not how to ask for it, so nothing was loaded. "
+                "Run `handoff sync` again later."
+            )
+        return items, following
+
     def pages(self, path: str, **params: Any) -> Iterator[list[Json]]:
         """Yield the pages of a list. A cursor that comes back ends it as GarbageAnswer."""
-        cursor: dict[str, Any] = {}
+        cursor: dict[str, str] = {}
         seen: set[str] = set()
         while True:
-            answer = self.get(path, per_page=_PAGE, **params, **cursor)
-            items = answer.json()
-            if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-                raise GarbageAnswer(
-                    f"GitHub answered {path} without a list, so nothing was loaded from GitHub. "
-                    "Check GITHUB_BASE_URL, and run `handoff sync` again later."
-                )
+            items, following = self.page(path, **params, **cursor)
             yield items
-            following = _next_cursor(answer.headers.get("link", ""))
             if following is None:
                 return
-            if not following:
-                raise GarbageAnswer(
-                    f"GitHub says that {path} has a further page and not how to ask for it, so nothing was loaded. "
-                    "Run `handoff sync` again later."
-                )
             if repr(following) in seen:
                 raise GarbageAnswer(
                     f"GitHub leads in a circle through {path}: a cursor came back, so the end is never reached. "
@@ -166,32 +174,83 @@ def _read_project(client: GithubClient, landing: Landing, number: int) -> set[st
     landing.add("projects", [_project_row(client.organization, number, project)], key=("number",))
     fields = [field for page in client.pages(f"{path}/fields") for field in page]
     landing.add("project_fields", (_field_row(number, field) for field in fields), key=("project_number", "id"))
+    reading = _ProjectReading(number, landing, ProjectCells(number, fields, landing))
+    reading.cells.iterations(fields)
     wanted = {"fields": ",".join(_id(field, "a field") for field in fields)} if fields else {}
-    repositories: set[str] = set()
+    known = {item_id for (item_id,) in landing.earlier.tuples("project_items", "id", where=f"project_number = {number}")}
     for page in _item_pages(client, f"{path}/items", wanted):
-        landing.add("project_items", (_item_row(number, item) for item in page), key=("project_number", "id"))
-        for item in page:
-            if item.get("content_type") == "Issue" and (match := _ISSUE_REPOSITORY.search(str(_content(item).get("html_url")))):
-                repositories.add(match[1])
-    return repositories
+        reading.take(page)
+    if not known <= reading.seen:
+        # An item that was there is not: it was taken off, or it moved from a page to come to one that was read. Looking again tells.
+        for page in _item_pages(client, f"{path}/items", wanted):
+            reading.take(page)
+    reading.tell()
+    return reading.repositories
+
+
+class _ProjectReading:
+    """The items of one project as they come, page by page."""
+
+    def __init__(self, number: int, landing: Landing, cells: ProjectCells) -> None:
+        self.cells = cells
+        self.seen: set[str] = set()
+        self.repositories: set[str] = set()
+        self._number, self._landing = number, landing
+        self._redacted: set[str] = set()
+
+    def take(self, page: list[Json]) -> None:
+        """Land a page of items with their cells and what is behind them."""
+        rows = [_item_row(self._number, item) for item in page]
+        self._landing.add("project_items", rows, key=("project_number", "id"))
+        for item, row in zip(page, rows, strict=True):
+            self.seen.add(row["id"])
+            self.cells.land(row["id"], row["fields_json"])
+            if row["is_redacted"]:
+                self._redacted.add(row["id"])
+            else:
+                self._redacted.discard(row["id"])
+                self._take_content(row["id"], str(item.get("content_type")), item["content"])
+
+    def _take_content(self, item_id: str, kind: str, content: Json) -> None:
+        if kind == "PullRequest":
+            land_pull_request(self._landing, item_id, content)
+        elif kind == "DraftIssue":
+            land_draft(self._landing, self._number, item_id, content)
+        elif kind == "Issue":
+            if (repository := repository_of(content)) is not None:
+                self.repositories.add(repository)
+        else:
+            self._landing.set_aside(
+                "project_items", f"{self._number}/{item_id}", f"the item is a {kind}, which handoff does not know", content
+            )
+
+    def tell(self) -> None:
+        """Name in the quarantine what this token is not shown, and what is of an unknown kind."""
+        self.cells.tell_oddities()
+        if self._redacted:
+            self._landing.set_aside(
+                "project_items",
+                f"project {self._number}",
+                f"{len(self._redacted)} of {len(self.seen)} items show nothing of what is behind them to this token. Give the token of "
+                "GITHUB_TOKEN Issues: read and Pull requests: read on their repositories, or leave them as what others work on",
+                {"items": sorted(self._redacted)[:_IDS_SHOWN]},
+            )
 
 
 def _item_pages(client: GithubClient, path: str, params: dict[str, str]) -> Iterator[list[Json]]:
-    """Yield the archived items, then those on the board: whatever the plain list holds is the newer sight of an item."""
+    """Yield the items on the board, then the archived ones: an item that is archived meanwhile is seen there, at the latest."""
+    yield from client.pages(path, **params)
     try:
         yield from client.pages(path, q=_ARCHIVED, **params)
     except Refused as error:
         if error.status != 422:
             raise
         # This GitHub has no such filter; then the plain list is all there is.
-    yield from client.pages(path, **params)
 
 
 def _read_issues(client: GithubClient, landing: Landing, repository: str, *, is_configured: bool) -> None:
     try:
-        for page in client.pages(f"/repos/{repository}/issues", state="all"):
-            rows = (_issue_row(repository, issue) for issue in page if "pull_request" not in issue)
-            landing.add("issues", rows, key=("repository", "number"))
+        land_issues(client, landing, repository)
     except NotFound as error:
         if not is_configured:
             raise
@@ -231,6 +290,7 @@ def _item_row(number: int, item: Json) -> Json:
         "id": _id(item, "an item"),
         "node_id": item.get("node_id"),
         "content_type": item.get("content_type"),
+        "is_redacted": not content,
         "content_node_id": content.get("node_id"),
         "content_url": content.get("html_url"),
         "title": title,
@@ -238,28 +298,6 @@ def _item_row(number: int, item: Json) -> Json:
         "created_at": item.get("created_at"),
         "updated_at": item.get("updated_at"),
         "archived_at": item.get("archived_at"),
-    }
-
-
-def _issue_row(repository: str, issue: Json) -> Json:
-    if not isinstance(issue.get("number"), int):
-        raise GarbageAnswer(
-            f"GitHub sent an issue of {repository} without its number, so nothing was loaded. Run `handoff sync` again later."
-        )
-    return {
-        "repository": repository,
-        "number": issue["number"],
-        "node_id": issue.get("node_id"),
-        "title": issue.get("title"),
-        "body": issue.get("body"),
-        "state": issue.get("state"),
-        "state_reason": issue.get("state_reason"),
-        "labels_json": issue.get("labels") or [],
-        "assignees_json": issue.get("assignees") or [],
-        "html_url": issue.get("html_url"),
-        "created_at": issue.get("created_at"),
-        "updated_at": issue.get("updated_at"),
-        "closed_at": issue.get("closed_at"),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 import tempfile
@@ -124,6 +125,12 @@ class Contract:
         schema = _as_json_schema(response["content"]["application/json"]["schema"])
         Draft202012Validator({**schema, "components": self._components}).validate(body)
 
+    def check_part(self, name, part):
+        from jsonschema import Draft202012Validator
+
+        schema = {"$ref": f"#/components/schemas/{name}", "components": self._components}
+        Draft202012Validator(schema).validate(part)
+
 
 def _as_json_schema(part):
     """Return OpenAPI 3.0 as JSON Schema: ``nullable`` is one more type, and oneOf is anyOf, because an issue fits a draft as well."""
@@ -168,6 +175,21 @@ def test_reads_fit_the_published_description(sandbox, writer, contract):
         answer = writer.get(path, params=params)
         assert answer.status_code == 200, path
         contract.check("get", template, 200, answer.json())
+
+
+def test_a_pull_request_behind_an_item_fits_the_published_description(sandbox, writer, contract):
+    issues, items = sandbox.state.github.issues["delivery"], board(sandbox)["items"]
+    url = "https://github.com/demo-org/delivery/pull/9001"
+    links = dict.fromkeys(("url", "html_url", "diff_url", "patch_url"), url)
+    held = copy.deepcopy(issues[0]) | {"number": 9001, "node_id": "PR_9001", "html_url": url, "draft": True, "_reviewers": []}
+    issues.append(held | {"pull_request": links | {"merged_at": None}})
+    items.append(copy.deepcopy(items[0]) | {"id": 99_999, "content_type": "PullRequest", "content": {"node_id": "PR_9001"}})
+    shown = writer.get(f"{BOARD}/items/99999").json()
+    contract.check_part("pull-request-simple", shown["content"])
+    assert shown["content"]["draft"] is True
+    listed = writer.get("/repos/demo-org/delivery/issues", params={"state": "all", "per_page": 100})
+    contract.check("get", "/repos/{owner}/{repo}/issues", 200, listed.json())
+    assert [issue["number"] for issue in listed.json() if "pull_request" in issue] == [9001]
 
 
 def test_writes_fit_the_published_description(writer, contract):

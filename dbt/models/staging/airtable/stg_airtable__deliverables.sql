@@ -14,9 +14,9 @@ final as (
     select
         source.id as deliverable_id,
         {{ airtable_record_of('source.cells[fields.project]') }} as project_id,
-        source.cells[fields.deliverable_name] as deliverable_name,
-        nullif(trim(source.cells[fields.github_url]), '') as github_url,
-        source.cells[fields.status] as status,
+        {{ airtable_text('source.cells[fields.deliverable_name]') }} as deliverable_name,
+        nullif(trim({{ airtable_text('source.cells[fields.github_url]') }}), '') as github_url,
+        {{ airtable_text('source.cells[fields.status]') }} as status,
         source._dlt_load_id as _load_id
     from source
     cross join fields

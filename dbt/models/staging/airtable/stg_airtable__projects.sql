@@ -14,8 +14,8 @@ final as (
     select
         source.id as project_id,
         {{ airtable_record_of('source.cells[fields.engagement]') }} as engagement_id,
-        source.cells[fields.project_name] as project_name,
-        source.cells[fields.status] as status,
+        {{ airtable_text('source.cells[fields.project_name]') }} as project_name,
+        {{ airtable_text('source.cells[fields.status]') }} as status,
         source._dlt_load_id as _load_id
     from source
     cross join fields
