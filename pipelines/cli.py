@@ -15,20 +15,7 @@ from rich.console import Console
 
 from pipelines.errors import ConfigurationError, HandoffError, file_problem
 from pipelines.progress import ConsoleProgress
-from pipelines.reports import (
-    REPORTS,
-    ReportFormat,
-    as_csv,
-    as_json,
-    as_markdown,
-    markdown,
-    not_evaluated,
-    print_findings,
-    printable,
-    report_columns,
-    report_named,
-    report_rows,
-)
+from pipelines.reports import OVERVIEWS, REPORTS, Filters, ReportFormat, Severity, printable
 from pipelines.rules import Rules, load_rules
 from pipelines.settings import Settings, ambient_environment, load_settings
 
@@ -135,56 +122,42 @@ def sync(
 
 
 @app.command()
-def report(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help=f"{', '.join(REPORTS)}.")],
-    output_format: Annotated[ReportFormat, typer.Option("--format", help="How it is printed.")] = ReportFormat.table,
-    owner: Annotated[str | None, typer.Option(help="Only the findings of this person.")] = None,
+def report(  # noqa: PLR0917 - typer hands them over by keyword
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help=f"{', '.join(REPORTS | OVERVIEWS)}.")],
+    output_format: Annotated[ReportFormat, typer.Option("--format", help="How it is written.")] = ReportFormat.table,
+    owner: Annotated[str | None, typer.Option(help="Only what this person owns.")] = None,
+    team: Annotated[str | None, typer.Option(help="Only the findings of this team, such as BD or PS.")] = None,
+    severity: Annotated[list[Severity] | None, typer.Option(help="Only findings this severe; give it again for another.")] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Only what is known since this day, in reports that say since when."),
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Write into this file instead; xlsx needs one.")] = None,
 ) -> None:
-    """Print a report from the published snapshot."""
-    from pipelines.summary import snapshot_heading
-    from pipelines.warehouse import open_current
+    """Print a report from the published snapshot, or write it into a file."""
+    from pipelines.reporting import print_reports
 
     settings, _ = _load(will_write=False)
+    filters = Filters(owner, team, severity or (), since.date() if since else None)
     try:
-        reports = [report_named(name) for name in names]
-        snapshot = open_current(settings.handoff_home)
+        print_reports(out, err, settings, names, output_format=output_format, filters=filters, output=output)
     except HandoffError as error:
         _stop(error)
-    heading = snapshot_heading(snapshot)
-    for line in heading:
-        _say(line)
-    if output_format is ReportFormat.md:  # it is pasted elsewhere, and must say there whose data this is
-        sys.stdout.write("".join(f"> {markdown(line)}\n" for line in heading) + "\n")
-    all_rows = []
-    for wanted in reports:
-        rows = report_rows(snapshot, wanted, owner=owner)
-        all_rows += rows
-        for line in not_evaluated(snapshot, wanted):
-            _say(line)
-        if output_format is ReportFormat.table:
-            out.print(f"\n[bold]{wanted.name}[/bold]: {wanted.question}")
-            if rows:
-                print_findings(out, rows)
-            else:
-                out.print("Nothing found in what could be evaluated.")
-        elif output_format is ReportFormat.md:
-            sys.stdout.write(as_markdown(rows))
-    if output_format is ReportFormat.json:
-        sys.stdout.write(as_json(all_rows) + "\n")
-    elif output_format is ReportFormat.csv:
-        columns = [column for wanted in reports for column in report_columns(snapshot, wanted)]
-        text = as_csv(all_rows, columns)
-        # a file gets every character; what is looked at must not steer the terminal
-        sys.stdout.write("\n".join(map(printable, text.split("\n"))) if sys.stdout.isatty() else text)
 
 
 @import_app.command("costs")
 def import_costs(
-    file: Annotated[Path, typer.Argument(help="A FOCUS 1.x cost export: CSV, CSV.GZ or Parquet.")],
+    file: Annotated[
+        str,
+        typer.Argument(
+            help="A FOCUS 1.x cost file (CSV, CSV.GZ or Parquet), or the folder or s3://bucket/prefix of AWS Data Exports."
+        ),
+    ],
     as_of: AsOf = None,
 ) -> None:
-    """Load cloud costs from a FOCUS file; its rows join the cost models."""
+    """Load cloud costs from a FOCUS file, or from AWS Data Exports what changed since the last import; they join the cost models."""
     from pipelines.sources.files import open_focus_file
+    from pipelines.sources.files_exports import open_cost_exports
     from pipelines.sync import as_of_date
     from pipelines.sync import sync as run_sync
 
@@ -192,7 +165,8 @@ def import_costs(
     progress = ConsoleProgress(err)
     _end_on_interrupt()
     try:
-        costs = open_focus_file(file)
+        exports = open_cost_exports(file, settings) if file.startswith("s3://") or Path(file).is_dir() else None
+        costs = exports or open_focus_file(Path(file))
         with progress.running():
             result = run_sync(
                 settings,
@@ -206,13 +180,19 @@ def import_costs(
     if result.held is not None:
         _say(f"HELD: {result.held}")
         raise typer.Exit(result.exit_code)
-    out.print(f"{costs.row_count:,} rows of {file.name} are in the cost models.", markup=False)
+    failed = next((outcome for outcome in result.outcomes if outcome.source == "files" and outcome.exit_code), None)
+    if failed is not None:  # its sentence stands on the line of the source
+        raise typer.Exit(failed.exit_code)
+    out.print(f"{costs.row_count:,} rows of {costs.path.name} are in the cost models.", markup=False)
+    if exports is not None:
+        out.print(
+            f"Billing periods: {len(exports.read)} read, {len(exports.unchanged)} as they were at the last import.", markup=False
+        )
     if costs.quarantine:
         out.print(f"{len(costs.quarantine):,} rows were set aside and are listed under Sync health:", markup=False)
         for item in costs.quarantine[:20]:
-            out.print(f"  line {item.line_number}: {printable(item.reason)}", markup=False)
+            out.print(f"  {item.place}: {printable(item.reason)}", markup=False)
         out.print("Correct these lines in the file and import it again; it replaces its earlier rows.")
-    raise typer.Exit(next((o.exit_code for o in result.outcomes if o.source == "files"), 0))
 
 
 @app.command()
