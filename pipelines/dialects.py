@@ -177,7 +177,7 @@ class GithubDialect(Dialect):
     name = "GitHub"
     credential = "GITHUB_TOKEN"
     credential_help = "Make a fine-grained token on GitHub (Settings > Developer settings) and set GITHUB_TOKEN, or unset it to read the sandbox."
-    scope_help = "Give the token organization Projects: read and, on the repositories, Issues: read."
+    scope_help = "Give the token organization Projects: read and, on the repositories, Issues: read and Pull requests: read."
     rate = (10, 1.0)  # published: 900 points a minute, one a read
 
     def refusal(self, status: int, headers: Mapping[str, str], body: Any, now: datetime) -> Refusal:

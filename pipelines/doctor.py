@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 FREE_SPACE_FACTOR: Final = 4
 FREE_SPACE_MINIMUM: Final = 500_000_000
 # Names in .env that begin like this are meant for handoff; AWS has many more of its own.
+# What AWS's own programs read, beside names of ours that look alike (https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-envvars.html)
+_OF_AWS: Final = frozenset({"AWS_REGION", "AWS_DEFAULT_REGION", "AWS_DEFAULT_PROFILE", "AWS_ENDPOINT_URL", "AWS_CONFIG_FILE"})
 _OUR_PREFIXES: Final = ("HANDOFF_", "HUBSPOT_", "AIRTABLE_", "GITHUB_")
 _READABLE_BY_OTHERS: Final = 0o077
 
@@ -71,6 +73,8 @@ def _env_file(settings: Settings) -> Iterator[Examined]:
     known = {name.upper() for name in type(settings).model_fields}
     strange = []
     for name in names_in_env_file():
+        if name.upper() in _OF_AWS:
+            continue
         near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.75)
         if name.upper() not in known and (near or name.upper().startswith(_OUR_PREFIXES)):
             strange.append(f"{name} (perhaps {near[0]})" if near else name)

@@ -40,6 +40,7 @@ REQUIRED_TABLES: Final[dict[str, tuple[str, ...]]] = {
     "map_teams_to_owners": ("owner_team", "owner_from", "fallback_owner"),
     "map_fields": ("system", "object", "canonical_field", "vendor_field"),
     "map_accounts_to_deals": ("provider", "sub_account_id", "deal_id"),
+    "map_cost_tags": ("tag_key", "tag_value", "deal_id", "tag_rank", "is_before_account"),
     "map_fx_rates": ("currency", "rate_on", "rate_to_org"),
     "map_id_aliases": ("source", "object", "old_id", "canonical_id"),
     "map_associations": ("from_object", "to_object"),
@@ -50,6 +51,7 @@ OPTIONAL_CELLS: Final[dict[str, tuple[str, ...]]] = {
     "rule_summary_lines": ("report",),
     "rule_intake_fields": ("minimum_characters_key", "fallback_characters_key", "required_if"),
     "map_accounts_to_deals": ("valid_from", "valid_to"),
+    "map_cost_tags": ("sub_account_id", "valid_from", "valid_to"),
 }
 # table -> columns that no two rows may share; the first column of REQUIRED_TABLES for a table that is not listed
 KEYS: Final[dict[str, tuple[str, ...]]] = {
@@ -58,6 +60,7 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
     "rule_guards": ("key", "value"),  # allowed_field stands there once for each field
     "map_fields": ("system", "object", "canonical_field"),
     "map_accounts_to_deals": ("provider", "sub_account_id", "deal_id", "valid_from"),
+    "map_cost_tags": ("tag_key", "tag_value", "sub_account_id", "valid_from"),
     "map_fx_rates": ("currency", "rate_on"),
     "map_id_aliases": ("source", "object", "old_id"),
     "map_associations": ("from_object", "to_object"),
@@ -95,7 +98,6 @@ REFERENCES: Final[tuple[tuple[str, str, str, str], ...]] = (
     ("rule_findings", "owner_team", "map_teams_to_owners", "owner_team"),
     ("rule_findings", "summary_key", "rule_summary_lines", "summary_key"),
     ("rule_findings", "needs", "rule_sources", "source"),
-    ("rule_cost_sources", "cost_source", "rule_sources", "source"),
 )
 # Where the first word of a lookup in rule_intake_fields.csv leads: system and object of map_fields.csv
 LOOKUP_PLACES: Final = {
@@ -108,7 +110,7 @@ _BOOLEANS: Final = frozenset({"true", "false"})
 # column -> what its cells must be; the same name means the same kind in every table
 _WHOLE_NUMBERS: Final = frozenset(
     {
-        *("stage_rank", "source_rank", "summary_rank", "window_rank", "weight"),
+        *("stage_rank", "source_rank", "summary_rank", "tag_rank", "window_rank", "weight"),
         *("minimum_count", "from_days", "to_days", "max_age_hours"),
     }
 )
@@ -120,6 +122,7 @@ _WORDS: Final[dict[str, tuple[str, ...]]] = {
     "kind": ("absence", "presence"),
     "report": ("handoff-gaps", "missing-intake", "renewals-due", "budget-overruns"),
     "engagement_policy": ("new", "continue", "none"),
+    "cost_source": ("files", "exports", "aws"),
     "owner_from": ("deal", "engagement"),
     "required_if": ("hosted_by_us",),
 }

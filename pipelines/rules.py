@@ -79,6 +79,11 @@ class Rules:
         return mapping
 
     @property
+    def cost_tag_keys(self) -> list[str]:
+        """The tag keys by which costs are attributed, each once."""
+        return sorted({row["tag_key"] for row in self.table("map_cost_tags")})
+
+    @property
     def thresholds(self) -> dict[str, Decimal]:
         """Every threshold by key; its unit stands in the table."""
         return {row["key"]: Decimal(row["value"]) for row in self.table("rule_thresholds")}

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from pipelines.progress import Progress
     from pipelines.rules import Rules
-    from pipelines.sources.files import FocusFile
+    from pipelines.sources.files import CostImport
     from pipelines.sources.registry import Errand
 
 EXIT_OK: Final = 0
@@ -96,7 +96,7 @@ def sync(
     as_of: date,
     progress: Progress,
     accept_shrink: bool = False,
-    costs: FocusFile | None = None,
+    costs: CostImport | None = None,
 ) -> RunResult:
     """Run once: read every source (or only ``costs``, a file), build, check and publish.
 
@@ -216,7 +216,7 @@ def _refuse_to_mix(run: _Run) -> None:
             )
 
 
-def _land_files(run: _Run, costs: FocusFile | None) -> None:
+def _land_files(run: _Run, costs: CostImport | None) -> None:
     """Carry imported files along, and add ``costs`` when one is being imported."""
     known = run.before.get("files")
     last = known.last_complete_at if known else None

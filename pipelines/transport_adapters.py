@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -162,7 +163,9 @@ def airtable_api(transport: Transport, token: str) -> pyairtable.Api:
     return api
 
 
-def aws_client(session: boto3.session.Session, transport: Transport, service: str, endpoint_url: str) -> Any:
+def aws_client(
+    session: boto3.session.Session, transport: Transport, service: str, endpoint_url: str, *, region: str = "us-east-1"
+) -> Any:
     """Return a boto3 client whose signed requests the transport sends, with retries of boto3 off.
 
     All operations that handoff uses only read, so every one may be repeated.
@@ -172,9 +175,14 @@ def aws_client(session: boto3.session.Session, transport: Transport, service: st
 
     client = session.client(
         service,
-        region_name="us-east-1",
+        region_name=region,
         endpoint_url=endpoint_url,
-        config=Config(retries={"total_max_attempts": 1, "mode": "standard"}),
+        config=Config(
+            retries={"total_max_attempts": 1, "mode": "standard"},
+            # a bucket's own host would not be on the transport's list; its length and digest are checked by who reads
+            s3={"addressing_style": "path"},
+            response_checksum_validation="when_required",
+        ),
     )
 
     def send(request: Any, **_: Any) -> Any:
@@ -183,12 +191,12 @@ def aws_client(session: boto3.session.Session, transport: Transport, service: st
             for name, value in request.headers.items()
             if name.lower() != "content-length"
         }
-        is_xml = service == "sts"  # the query protocol
+        is_json = service not in {"sts", "s3"}  # these speak XML
         body = request.body
         answer = transport.request(
-            request.method, request.url, headers=headers, content=body, idempotent=True, expect="bytes" if is_xml else "json"
+            request.method, request.url, headers=headers, content=body, idempotent=True, expect="json" if is_json else "bytes"
         )
-        made = AWSResponse(request.url, answer.status, dict(answer.headers), None)
+        made = AWSResponse(request.url, answer.status, dict(answer.headers), BytesIO(answer.content))
         made._content = answer.content  # noqa: SLF001 - botocore offers no other way in
         return made
 

@@ -62,9 +62,9 @@ TABLES = {
         f"uncovered_usd {MONEY}"
     ),
     "marts.fct_daily_costs": (
-        "cost_source text, provider_name text, billing_account_id text, sub_account_id text, sub_account_name text, usage_on date, "
+        "cost_source text, import_name text, provider_name text, billing_account_id text, sub_account_id text, sub_account_name text, usage_on date, "
         "charge_category text, currency text, billed_cost decimal(38,10), is_counted boolean, is_estimated boolean, deal_id text, "
-        "deal_name text, community_name text, coverage text"
+        "deal_name text, community_name text, coverage text, attributed_by text"
     ),
     "marts.rpt_summary": "summary_rank integer, summary_key text, label text, value_text text, what_to_do text, report text",
     "marts.rpt_rule_evaluations": (
@@ -74,7 +74,7 @@ TABLES = {
     "marts.rpt_sources": (
         "source text, source_name text, status text, is_sandbox boolean, last_attempt_at timestamptz, last_complete_at timestamptz, "
         "max_age_hours integer, error text, row_count bigint, request_count bigint, retry_count bigint, quarantined_count bigint, "
-        "load_seconds double"
+        "load_seconds double, paid_call_count bigint, paid_usd decimal(18,2)"
     ),
     "marts.rpt_source_tables": "source text, table_name text, row_count bigint",
     "marts.rpt_quarantine": (
@@ -334,6 +334,7 @@ def _budget():
     days = [
         {
             "cost_source": "aws",
+            "import_name": "",
             "provider_name": "AWS",
             "billing_account_id": "999900001111",
             "sub_account_id": account,
@@ -385,6 +386,8 @@ def _run_tables():
                 "retry_count": 1 if source == "hubspot" else 0,
                 "quarantined_count": 1 if source == "airtable" else 0,
                 "load_seconds": 1.5,
+                "paid_call_count": 14 if source == "aws" else None,
+                "paid_usd": Decimal("0.14") if source == "aws" else None,
             }
             for source, name, rows in sources
         ],

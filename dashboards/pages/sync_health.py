@@ -36,6 +36,7 @@ _SOURCE_COLUMNS: Final = (
     Column("Last attempt", lambda row: instant(row["last_attempt_at"]), text(170)),
     Column("Rows", "row_count", number(80, "localized")),
     Column("Requests", "request_count", number(80, "localized")),
+    Column("Paid calls", lambda row: f"{row['paid_call_count']}, ${row['paid_usd']}" if row["paid_call_count"] else "", text(90)),
     Column("Retries", "retry_count", number(70, "localized")),
     Column("Set aside", "quarantined_count", number(80, "localized")),
     Column("Seconds", "load_seconds", number(80, "%.1f")),

@@ -10,7 +10,7 @@ delivered as (
     from {{ ref('stg_aws__costs') }}
     union all
     select
-        'files' as cost_source,
+        cost_source,
         {{ month_start('usage_on') }} as month_on,
         currency,
         billed_cost

@@ -14,7 +14,9 @@ from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pipelines.sources.aws import NO_BUDGETS, NO_ORGANIZATION, error_code, in_sentences, open_aws, payer_account
+from pipelines.sources.aws import NO_ORGANIZATION, open_aws, payer_account
+from pipelines.sources.aws_answers import error_code, in_sentences
+from pipelines.sources.aws_budgets import NO_BUDGETS
 
 if TYPE_CHECKING:
     from pipelines.access.inquiry import Inquiry

@@ -224,9 +224,14 @@ def _describe_subscribers_for_notification(world: World, body: Json) -> Json:
     parts = ("NotificationType", "ComparisonOperator", "Threshold", "ThresholdType")
     # a threshold is in percent unless it says otherwise
     key = [wanted.get(part, "PERCENTAGE" if part == "ThresholdType" else None) for part in parts]
-    if key not in [[row.get(part) for part in parts] for row in _notifications_of(world, body)]:
+    rows = world.state.aws.notifications.get(_known_account(world, body), [])
+    of_budget = [row for row in rows if row["BudgetName"] == body["BudgetName"]]
+    found = [row for row in of_budget if [row["Notification"].get(part) for part in parts] == key]
+    if not found:
         raise AwsError("NotFoundException", "Unable to get subscribers: the notification doesn't exist.")
-    return {}  # the story names nobody who would get the mail, and the model allows no empty list
+    listed = found[0].get("Subscribers", [])
+    page, more = _budget_page(world, "DescribeSubscribersForNotification", body, listed, most=100)
+    return {"Subscribers": page, **more} if page else {}  # the model allows no empty list
 
 
 # STS: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html

@@ -2,7 +2,7 @@
 
 Evidence: the service model in botocore (shapes, errors, required parts) and
 https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_GetCostAndUsage.html. Served are unblended costs by day or
-month, by linked account, service and record type; whatever else is asked for is answered 501 with its name.
+month, by linked account, service, record type and tag; whatever else is asked for is answered 501 with its name.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ Json = dict[str, Any]
 METRIC: Final = "UnblendedCost"
 _METRIC_NAMES: Final = frozenset({METRIC, "UNBLENDED_COST"})
 _DIMENSIONS: Final = {"LINKED_ACCOUNT": "account", "SERVICE": "service", "RECORD_TYPE": "record_type"}
+_TAG: Final = "tag:"  # before a tag's key where columns are named
 _UNIT: Final = "USD"
 # AWS does not say how long its pages are; this keeps a demonstration to a few.
 PAGE: Final = 5000
@@ -147,10 +148,19 @@ def get_dimension_values(world: World, body: Json) -> Json:
     return {"DimensionValues": values, "ReturnSize": len(values), "TotalSize": len(found), **more}
 
 
-def get_tags(_: World, body: Json) -> Json:
-    """Answer GetTags: nothing in the invented organisation is tagged."""
-    list(_periods({**body, "Granularity": "WHOLE"}, {"WHOLE"}))  # refuses a period that is none
-    return {"Tags": [], "ReturnSize": 0, "TotalSize": 0}
+def get_tags(world: World, body: Json) -> Json:
+    """Answer GetTags: the keys that occur in the period, or with TagKey its values, of which an empty one is "no such tag"."""
+    for part in ("Filter", "SortBy"):
+        if body.get(part):
+            raise not_built(f"GetTags with {part}")
+    [(start, end)] = _periods({**body, "Granularity": "WHOLE"}, {"WHOLE"})
+    rows = [row for row in world.state.aws.costs if start <= row["day"] < end]
+    key, search = body.get("TagKey"), body.get("SearchString", "").lower()
+    tags = {tag for row in rows for tag in row.get("tags", {})} if key is None else {_tag(row, key) for row in rows}
+    found = sorted(tag for tag in tags if search in tag.lower())
+    size = min(body.get("MaxResults", PAGE), world.limit("aws.page_size", PAGE))
+    page, more = pages("GetTags", body, "NextPageToken", size).cut(found)
+    return {"Tags": page, "ReturnSize": len(page), "TotalSize": len(found), **more}
 
 
 def get_cost_forecast(world: World, body: Json) -> Json:
@@ -220,16 +230,32 @@ def _rows_by_period(periods: list[tuple[str, str]], rows: list[Json]) -> list[li
 def _group_keys(group_by: list[Json]) -> list[str]:
     if len(group_by) > 2:
         raise AwsError("ValidationException", "A request can be grouped by two dimensions at most.")
+    keys = []
     for group in group_by:
-        if group.get("Type") != "DIMENSION":
-            raise not_built(f"grouping by {group.get('Type')}")
-    return [_column(str(group.get("Key"))) for group in group_by]
+        kind, key = group.get("Type"), str(group.get("Key"))
+        if kind not in {"DIMENSION", "TAG"}:
+            raise not_built(f"grouping by {kind}")
+        keys.append(_column(key) if kind == "DIMENSION" else f"{_TAG}{key}")
+    return keys
+
+
+def _tag(row: Json, key: str) -> str:
+    """Return the value of a tag, empty where a row has no such tag."""
+    return str(row.get("tags", {}).get(key, ""))
+
+
+def _group_value(row: Json, key: str) -> str:
+    """Return what a row is grouped under; AWS puts a tag's key before its value."""
+    if key.startswith(_TAG):
+        name = key.removeprefix(_TAG)
+        return f"{name}${_tag(row, name)}"
+    return str(row[key])
 
 
 def _groups(rows: list[Json], keys: list[str]) -> list[Json]:
     grouped: dict[tuple[str, ...], list[Json]] = {}
     for row in rows:
-        grouped.setdefault(tuple(row[key] for key in keys), []).append(row)
+        grouped.setdefault(tuple(_group_value(row, key) for key in keys), []).append(row)
     return [{"Keys": list(values), "Metrics": {METRIC: _money(members)}} for values, members in sorted(grouped.items())]
 
 
@@ -238,7 +264,7 @@ def _matches(condition: Json | None, row: Json) -> bool:
     if not condition:
         return True
     if len(condition) != 1:
-        raise AwsError("ValidationException", "An Expression must have exactly one of And, Or, Not, Dimensions.")
+        raise AwsError("ValidationException", "An Expression must have exactly one of And, Or, Not, Dimensions, Tags.")
     [(kind, content)] = condition.items()
     match kind:
         case "And" | "Or":
@@ -250,13 +276,22 @@ def _matches(condition: Json | None, row: Json) -> bool:
             return not _matches(content, row)
         case "Dimensions":
             return _fits(content, row)
+        case "Tags":
+            _refuse_options(content)
+            if "day" not in row:
+                raise not_built("a forecast by tag")
+            return _tag(row, str(content.get("Key"))) in content.get("Values", [])
     raise not_built(f"filters by {kind}")
 
 
-def _fits(content: Json, row: Json) -> bool:
+def _refuse_options(content: Json) -> None:
     options = set(content.get("MatchOptions", []))
     if not options <= {"EQUALS", "CASE_SENSITIVE"}:
         raise not_built(f"the match option {', '.join(sorted(options - {'EQUALS', 'CASE_SENSITIVE'}))}")
+
+
+def _fits(content: Json, row: Json) -> bool:
+    _refuse_options(content)
     column = _column(str(content.get("Key")))
     if column not in row:
         raise not_built(f"a forecast by {content.get('Key')}")

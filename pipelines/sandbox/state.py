@@ -59,10 +59,10 @@ class AwsState:
 
     payer_account_id: str
     accounts: list[Json]  # {Id, Name, Status}
-    costs: list[Json]  # {day, account, service, record_type, amount (decimal string), estimated}
+    costs: list[Json]  # {day, account, service, record_type, amount (decimal string), estimated} and, if any, tags {key: value}
     forecasts: list[Json]  # {account or null, mean, low, high} for the rest of the month
     budgets: dict[str, list[Json]]  # account id -> Budget shapes of the botocore model
-    notifications: dict[str, list[Json]]  # account id -> {BudgetName, Notification}
+    notifications: dict[str, list[Json]]  # account id -> {BudgetName, Notification, Subscribers}
 
 
 @dataclass

@@ -2,6 +2,8 @@
 
     FILE.csv, FILE.csv.gz, FILE.parquet -> raw_files.focus_costs
 
+Folders and buckets into which AWS delivers such files again and again are ``files_exports.py``.
+
 Exports of AWS, Microsoft, Google and Oracle share these columns. Times without a zone are UTC (FOCUS requires UTC). A row that does
 not parse is set aside with its line number and the reason; the others load. Amounts stay the decimal text of the file.
 """
@@ -16,14 +18,17 @@ import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final, Protocol
 
 from pipelines.errors import ConfigurationError
 from pipelines.warehouse import sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+    from pathlib import Path, PurePath
+
+    from pipelines.sources.landing import Landing
+    from pipelines.transport import Transport
 
 Row = dict[str, Any]
 
@@ -71,6 +76,31 @@ _TIMES: Final = ("billing_period_start", "billing_period_end", "charge_period_st
 _AMOUNTS: Final = ("billed_cost", "effective_cost", "list_cost")
 _LARGEST_AMOUNT: Final = 10**15
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
+# Columns of AWS's own forms, CUR 2.0 and the older CUR
+_CUR_COLUMNS: Final = frozenset({"line_item_usage_start_date", "lineItem/UsageStartDate", "bill_billing_period_start_date"})
+
+
+class CostImport(Protocol):
+    """What ``handoff import costs`` loads: a file, or the exports in a folder or bucket."""
+
+    @property
+    def path(self) -> PurePath:
+        """What people call it by."""
+
+    @property
+    def transport(self) -> Transport | None:
+        """The way out, where it does not lie on this machine."""
+
+    @property
+    def row_count(self) -> int:
+        """The sound rows that were read."""
+
+    @property
+    def quarantine(self) -> list[Quarantined]:
+        """What was set aside."""
+
+    def land(self, landing: Landing, folder: Path) -> None:
+        """Read into ``landing``; ``folder`` is for what must be fetched first. Raises VendorError."""
 
 
 @dataclass
@@ -80,16 +110,44 @@ class Quarantined:
     line_number: int
     reason: str
     payload: str
+    file_name: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where the row stands."""
+        return f"{self.file_name}, line {self.line_number}" if self.file_name else f"line {self.line_number}"
 
 
 @dataclass
 class FocusFile:
-    """One file to import. Reading it fills ``row_count`` and ``quarantine``."""
+    """One file to import. Reading it fills ``row_count`` and ``quarantine``. ``name`` is what its rows say they are from."""
 
     path: Path
     sha256: str
+    name: str
     row_count: int = 0
     quarantine: list[Quarantined] = field(default_factory=list)
+    transport: Transport | None = None
+
+    def land(self, landing: Landing, folder: Path) -> None:  # noqa: ARG002 - the file is here already
+        """Replace what an earlier import of the same file, or of a file of that name, left; exports stay as they are."""
+        landing.keep("exports")
+        landing.keep("focus_costs", "(file_sha256 <> ? and file_name <> ?) or contains(file_name, '/')", self.sha256, self.name)
+        self.add_to(landing)
+
+    def add_to(self, landing: Landing) -> None:
+        """Read the rows into ``landing``, with what was set aside."""
+        for batch in self.batches():
+            landing.add("focus_costs", batch, key=("file_name", "line_number"))
+        landing.quarantine.extend(
+            {
+                "table_name": "focus_costs",
+                "record_ref": f"{self.name}, line {item.line_number}",
+                "reason": item.reason,
+                "payload": item.payload,
+            }
+            for item in self.quarantine
+        )
 
     def batches(self) -> Iterator[list[Row]]:
         """Yield the sound rows in lists of at most ``BATCH_ROWS``, shaped like ``raw_files.focus_costs``."""
@@ -110,7 +168,7 @@ class FocusFile:
             yield batch
 
     def _typed(self, line_number: int, cells: Row) -> Row:
-        row: Row = {"file_name": self.path.name, "file_sha256": self.sha256, "line_number": line_number}
+        row: Row = {"file_name": self.name, "file_sha256": self.sha256, "line_number": line_number}
         for column, names in _COLUMNS.items():
             row[column] = next((value for name in names if (value := _cell(cells.get(name))) is not None), None)
         for column in _REQUIRED:
@@ -126,23 +184,29 @@ class FocusFile:
             raise ValueError(f"ChargeCategory {row['charge_category']!r} is not one of {', '.join(sorted(CHARGE_CATEGORIES))}")
         if not _CURRENCY.fullmatch(row["billing_currency"]):
             raise ValueError(f"BillingCurrency {row['billing_currency']!r} is not a three-letter code")
-        row["row_json"] = json.dumps(cells, default=str)
+        row["tags_json"] = _tags(row["tags_json"])
+        row["row_json"] = json.loads(json.dumps(cells, default=str))
         return row
 
 
-def open_focus_file(path: Path) -> FocusFile:
+def open_focus_file(path: Path, *, name: str | None = None) -> FocusFile:
     """Check that ``path`` is a cost file in the FOCUS form. Raises ConfigurationError that says what is missing."""
     if not path.is_file():
         problem = "is a folder, not a file" if path.is_dir() else "does not exist"
         raise ConfigurationError(f"{path} {problem}. Give the path of a FOCUS cost export (CSV or Parquet).")
     header = _header(path)
+    if _CUR_COLUMNS & set(header):
+        raise ConfigurationError(
+            f"{name or path} is in AWS's own CUR form, which handoff does not read. In AWS Data Exports make an export of the table "
+            "FOCUS with AWS columns, and import that one."
+        )
     lacking = [_COLUMNS[column][0] for column in _REQUIRED if not set(_COLUMNS[column]) & set(header)]
     if lacking:
         raise ConfigurationError(
-            f"{path} is not a FOCUS 1.x cost file: it lacks the column{'s' * (len(lacking) > 1)} {', '.join(lacking)}. "
+            f"{name or path} is not a FOCUS 1.x cost file: it lacks the column{'s' * (len(lacking) > 1)} {', '.join(lacking)}. "
             "Export the costs in the FOCUS form (AWS Data Exports, Azure exports, Google and Oracle offer it) and import that file."
         )
-    return FocusFile(path, sha256_of(path))
+    return FocusFile(path, sha256_of(path), name or path.name)
 
 
 def _header(path: Path) -> list[str]:
@@ -169,7 +233,8 @@ def _parquet_rows(source: FocusFile) -> Iterator[tuple[int, Row]]:
 
     number = 0
     for batch in pq.ParquetFile(source.path).iter_batches(batch_size=BATCH_ROWS):
-        for cells in batch.to_pylist():
+        # a map (tags) comes as pairs unless one asks
+        for cells in batch.to_pylist(maps_as_pydicts="lossy"):
             number += 1
             yield number, cells
 
@@ -230,6 +295,14 @@ def _cell(value: object) -> str | None:
         return value.isoformat()
     text = value if isinstance(value, str) else json.dumps(value, default=str) if isinstance(value, dict | list) else str(value)
     return None if text.strip() in {"", "NULL", "null"} else text.strip()
+
+
+def _tags(value: str | None) -> Any:
+    """Return tags as an object; text that is none stays text."""
+    try:
+        return json.loads(value) if value is not None else None
+    except (ValueError, RecursionError):
+        return value
 
 
 def _time(name: str, value: str | None) -> datetime | None:

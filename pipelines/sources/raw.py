@@ -133,11 +133,21 @@ RAW_TABLES: Final[dict[str, dict[str, Columns]]] = {
             "data_type": "text",
             "options_json": "text",
         },
+        "project_iterations": {  # completed ones included
+            "project_number": "bigint",
+            "field_id": "text",
+            "id": "text",
+            "title": "text",
+            "start_on": "date",
+            "duration_days": "bigint",
+            "is_completed": "bool",
+        },
         "project_items": {
             "project_number": "bigint",
             "id": "text",
             "node_id": "text",
             "content_type": "text",  # Issue | PullRequest | DraftIssue
+            "is_redacted": "bool",  # the token may not see what is behind it
             "content_node_id": "text",
             "content_url": "text",
             "title": "text",
@@ -145,6 +155,45 @@ RAW_TABLES: Final[dict[str, dict[str, Columns]]] = {
             "created_at": "timestamp",
             "updated_at": "timestamp",
             "archived_at": "timestamp",
+        },
+        "item_values": {  # one row for each cell that is not empty; which of the typed columns are set depends on data_type
+            "project_number": "bigint",
+            "item_id": "text",
+            "field_id": "text",
+            "data_type": "text",
+            "value_text": "text",  # as people read it; of lists the members, separated by commas
+            "value_number": "double",
+            "value_on": "date",
+            "value_id": "text",  # of the option, iteration, milestone, repository or issue
+            "value_json": "text",  # as sent
+        },
+        "draft_issues": {
+            "project_number": "bigint",
+            "item_id": "text",
+            "node_id": "text",
+            "title": "text",
+            "body": "text",
+            "author_login": "text",
+            "created_at": "timestamp",
+            "updated_at": "timestamp",
+        },
+        "pull_requests": {  # those behind items
+            "repository": "text",  # owner/name
+            "number": "bigint",
+            "node_id": "text",
+            "title": "text",
+            "state": "text",  # open | closed
+            "is_draft": "bool",
+            "merged_at": "timestamp",  # null: not merged
+            "author_login": "text",
+            "labels_json": "text",
+            "assignees_json": "text",
+            "reviewers_json": "text",  # people and teams who were asked and have not answered
+            "milestone_title": "text",
+            "html_url": "text",
+            "created_at": "timestamp",
+            "updated_at": "timestamp",
+            "closed_at": "timestamp",
         },
         "issues": {
             "repository": "text",  # owner/name
@@ -154,8 +203,11 @@ RAW_TABLES: Final[dict[str, dict[str, Columns]]] = {
             "body": "text",
             "state": "text",
             "state_reason": "text",
+            "issue_type": "text",
+            "author_login": "text",
             "labels_json": "text",
             "assignees_json": "text",
+            "milestone_title": "text",
             "html_url": "text",
             "created_at": "timestamp",
             "updated_at": "timestamp",
@@ -164,6 +216,13 @@ RAW_TABLES: Final[dict[str, dict[str, Columns]]] = {
     },
     "aws": {
         "accounts": {"payer_account_id": "text", "id": "text", "name": "text", "status": "text"},
+        "readings": {  # what the last reading asked for, and what it cost
+            "payer_account_id": "text",
+            "window_start_on": "date",  # days before it are as earlier readings left them
+            "window_end_on": "date",  # exclusive
+            "paid_call_count": "bigint",
+            "paid_usd": "text",
+        },
         "costs": {
             "payer_account_id": "text",
             "usage_on": "date",  # start of the UTC billing day
@@ -171,6 +230,17 @@ RAW_TABLES: Final[dict[str, dict[str, Columns]]] = {
             "service": "text",
             "record_type": "text",  # Usage, Credit, Refund, Tax, ...
             "amount": "text",  # decimal string as sent: UnblendedCost
+            "currency": "text",
+            "is_estimated": "bool",
+        },
+        "cost_tags": {  # the same costs once more for each tag key of map_cost_tags.csv
+            "payer_account_id": "text",
+            "usage_on": "date",
+            "account_id": "text",
+            "tag_key": "text",
+            "tag_value": "text",  # empty: no such tag
+            "record_type": "text",
+            "amount": "text",
             "currency": "text",
             "is_estimated": "bool",
         },
@@ -206,10 +276,29 @@ RAW_TABLES: Final[dict[str, dict[str, Columns]]] = {
             "threshold_type": "text",
             "state": "text",  # OK | ALARM
         },
+        "budget_subscribers": {
+            "account_id": "text",
+            "budget_name": "text",
+            "notification_type": "text",
+            "comparison": "text",
+            "threshold": "double",
+            "threshold_type": "text",
+            "subscription_type": "text",  # EMAIL | SNS
+            "address": "text",  # a keyed hash of an e-mail address, or the topic
+        },
     },
     "files": {
+        "exports": {  # what of the exports in folders and buckets was read, and in which state it was
+            "export_name": "text",
+            "billing_period": "text",  # 2026-11
+            "fingerprint": "text",  # of the manifest and the data files: another one means that there is something to read
+            "manifest": "text",
+            "file_count": "bigint",
+            "row_count": "bigint",
+            "quarantined_count": "bigint",
+        },
         "focus_costs": {
-            "file_name": "text",
+            "file_name": "text",  # of an export <its name>/BILLING_PERIOD=2026-11/<file>
             "file_sha256": "text",
             "line_number": "bigint",
             "billing_account_id": "text",
@@ -303,7 +392,7 @@ def _columns_sql(columns: Columns) -> str:
 
 
 def create_missing_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create, empty, every raw and ops table that the database does not have yet."""
+    """Create, empty, every raw and ops table and every raw column that the database does not have yet."""
     for source, tables in RAW_TABLES.items():
         connection.execute(f"create schema if not exists raw_{source}")
         for table, columns in tables.items():
@@ -311,6 +400,8 @@ def create_missing_tables(connection: duckdb.DuckDBPyConnection) -> None:
                 f'create table if not exists raw_{source}."{table}" ({_columns_sql(columns)}, '
                 "_dlt_load_id VARCHAR, _dlt_id VARCHAR)"
             )
+            for name, kind in columns.items():  # a table of an earlier version may lack some
+                connection.execute(f'alter table raw_{source}."{table}" add column if not exists "{name}" {_DUCKDB_TYPES[kind]}')
     connection.execute("create schema if not exists ops")
     for table, columns in OPS_TABLES.items():
         connection.execute(f'create table if not exists ops."{table}" ({_columns_sql(columns)})')

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pipelines.rules import Rules
     from pipelines.settings import Settings, Vendor
-    from pipelines.sources.files import FocusFile
+    from pipelines.sources.files import CostImport
 
 # What stands in the sandbox's invented organisation where a user's settings name their own.
 SANDBOX_AIRTABLE_BASE_ID: Final = "appHandoffDemo000"
@@ -107,25 +107,10 @@ class _NoTransport:
         """Nothing is open."""
 
 
-def open_costs(costs: FocusFile, errand: Errand) -> SourceRun:
-    """Open a cost file. Rows that an earlier import of the same file (or of a file of that name) left are replaced."""
+def open_costs(costs: CostImport, errand: Errand) -> SourceRun:
+    """Open a cost file, or the exports in a folder or bucket. What earlier imports of the same left is replaced."""
     landing = _landing("files", errand)
-
-    def read() -> None:
-        landing.keep("focus_costs", "file_sha256 <> ? and file_name <> ?", costs.sha256, costs.path.name)
-        for batch in costs.batches():
-            landing.add("focus_costs", batch, key=("file_name", "line_number"))
-        landing.quarantine.extend(
-            {
-                "table_name": "focus_costs",
-                "record_ref": f"{costs.path.name}, line {item.line_number}",
-                "reason": item.reason,
-                "payload": item.payload,
-            }
-            for item in costs.quarantine
-        )
-
-    return SourceRun(landing, _NoTransport(), read)
+    return SourceRun(landing, costs.transport or _NoTransport(), partial(costs.land, landing, errand.folder / "fetched"))
 
 
 SOURCES: Final[dict[Vendor, Callable[[Errand], SourceRun]]] = {

@@ -109,6 +109,9 @@ def test_the_fixes_page_shows_before_and_after_and_what_is_held_back(published):
 def test_sync_health_shows_sources_what_was_set_aside_and_the_snapshot(published):
     page = open_page("sync_health")
     assert list(grid(page, "Last complete")["State"]) == ["✓ complete"] * 5
+    paid = grid(page, "Last complete")
+    assert dict(zip(paid["Source"], paid["Paid calls"], strict=True))["AWS (SANDBOX)"] == "14, $0.14"
+    assert sorted(paid["Paid calls"])[:4] == [""] * 4
     assert grid(page, "Why it was set aside")["Record id"][0] == "recBroken"
     assert f"Snapshot {invented.RUN_ID}, rules profile default" in said(page)
 

@@ -45,12 +45,16 @@ def imported_costs(home) -> dict[tuple[str, str, str], Decimal]:
 
 
 def rows_loaded(home) -> int:
-    [row] = warehouse.open_current(home).rows("select row_count from marts.rpt_source_tables where source = 'files'")
+    [row] = warehouse.open_current(home).rows(
+        "select row_count from marts.rpt_source_tables where source = 'files' and table_name = 'focus_costs'"
+    )
     return row["row_count"]
 
 
 def set_aside(home) -> list[dict]:
-    return warehouse.open_current(home).rows("select * from marts.rpt_quarantine where source = 'files'")
+    return warehouse.open_current(home).rows(
+        "select * from marts.rpt_quarantine where source = 'files' and table_name = 'focus_costs'"
+    )
 
 
 def state(home) -> tuple:

@@ -108,9 +108,10 @@ def in_window(state, **chosen):
 
 
 def landed(sandbox, as_of=date(2026, 11, 16)):
-    client = open_aws(load_settings(), sandbox_url=sandbox.url)
+    folder = Path(tempfile.mkdtemp(prefix="handoff-landing-"))
+    client = open_aws(load_settings(handoff_home=folder), sandbox_url=sandbox.url)
     try:
-        landing = Landing("aws", Path(tempfile.mkdtemp(prefix="handoff-landing-")))
+        landing = Landing("aws", folder / "landing")
         aws_rows(client, load_rules(PROJECT / "dbt/seeds/default"), as_of=as_of, landing=landing)
         return landing
     finally:
@@ -257,6 +258,24 @@ def test_dimension_values_are_those_of_the_period_and_accounts_have_names(sandbo
     assert aws.call("ce", "get_tags", TimePeriod=WINDOW) == {"Tags": [], "ReturnSize": 0, "TotalSize": 0}
 
 
+def test_tags_group_filter_and_are_listed(sandbox, aws):
+    own = [row for row in in_window(sandbox.state, account=ACCOUNT) if row["service"].endswith("Compute")]
+    for row in own:
+        row["tags"] = {"hub": "fernhollow"}
+    by_tag = {"Type": "TAG", "Key": "hub"}
+    read = defaultdict(Decimal)
+    for page in aws.all_costs(GroupBy=[BY_ACCOUNT, by_tag]):
+        for day in page["ResultsByTime"]:
+            for group in day["Groups"]:
+                read[group["Keys"][1]] += Decimal(group["Metrics"]["UnblendedCost"]["Amount"])
+    tagged = sum(Decimal(row["amount"]) for row in own)
+    assert read == {"hub$fernhollow": tagged, "hub$": sum(Decimal(row["amount"]) for row in in_window(sandbox.state)) - tagged}
+    chosen = aws.costs(Granularity="MONTHLY", Filter={"Tags": {"Key": "hub", "Values": ["fernhollow"]}})
+    assert sum(Decimal(month["Total"]["UnblendedCost"]["Amount"]) for month in chosen["ResultsByTime"]) == tagged
+    assert aws.call("ce", "get_tags", TimePeriod=WINDOW)["Tags"] == ["hub"]
+    assert aws.call("ce", "get_tags", TimePeriod=WINDOW, TagKey="hub")["Tags"] == ["", "fernhollow"]
+
+
 def test_the_forecast_is_the_states_and_is_shared_out_over_days(sandbox, aws):
     def forecast(start="2026-11-16", end="2026-12-01", granularity="MONTHLY", **more):
         period = {"Start": start, "End": end}
@@ -293,7 +312,16 @@ def test_budgets_and_their_notifications(sandbox, aws):
         assert alone["Notifications"] == row["Notifications"]
         for notification in row["Notifications"]:
             asked = {"AccountId": PAYER, "BudgetName": row["BudgetName"], "Notification": notification}
-            assert aws.call("budgets", "describe_subscribers_for_notification", **asked) == {}
+            told = aws.call("budgets", "describe_subscribers_for_notification", **asked)["Subscribers"]
+            assert {"SubscriptionType": "EMAIL", "Address": f"support+{row['BudgetName']}@example.org"} in told
+    del held.notifications[PAYER][0]["Subscribers"]
+    first = {name: held.notifications[PAYER][0][name] for name in ("BudgetName", "Notification")}
+    assert aws.call("budgets", "describe_subscribers_for_notification", AccountId=PAYER, **first) == {}
+    unknown = {**first, "Notification": {**first["Notification"], "Threshold": 7.0}}
+    assert (
+        refusal(aws.call, "budgets", "describe_subscribers_for_notification", AccountId=PAYER, **unknown)[0]
+        == "NotFoundException"
+    )
     assert sum(len(row["Notifications"]) for row in answer["BudgetNotificationsForAccount"]) == len(held.notifications[PAYER])
     assert aws.call("budgets", "describe_budgets", AccountId=ACCOUNT) == {"Budgets": []}
     missing = {"AccountId": PAYER, "BudgetName": "No such budget"}
@@ -355,10 +383,11 @@ def test_the_identity_reads_only_and_what_is_not_built_names_itself(sandbox, aws
         assert name in words
     for parameters, name in (
         ({"Metrics": ["BlendedCost"]}, "BlendedCost"),
-        ({"GroupBy": [{"Type": "TAG", "Key": "team"}]}, "TAG"),
+        ({"GroupBy": [{"Type": "COST_CATEGORY", "Key": "team"}]}, "COST_CATEGORY"),
         ({"GroupBy": [{"Type": "DIMENSION", "Key": "REGION"}]}, "REGION"),
         ({"Granularity": "HOURLY"}, "hourly"),
-        ({"Filter": {"Tags": {"Key": "team", "Values": ["a"]}}}, "Tags"),
+        ({"Filter": {"CostCategories": {"Key": "team", "Values": ["a"]}}}, "CostCategories"),
+        ({"Filter": {"Tags": {"Key": "team", "Values": ["a"], "MatchOptions": ["ABSENT"]}}}, "ABSENT"),
     ):
         code, words = refusal(aws.costs, **parameters)
         assert (code, name in words) == ("NotImplemented", True), words

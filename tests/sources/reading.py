@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from datetime import date
 from importlib import import_module
 
+import duckdb
+import pyarrow as pa
 from conftest import PROJECT
 
 from pipelines.errors import VendorError
@@ -16,14 +18,15 @@ from pipelines.sandbox.server import running
 from pipelines.sandbox.story import build_state
 from pipelines.settings import load_settings
 from pipelines.sources.landing import Landing
-from pipelines.sources.raw import RAW_TABLES
+from pipelines.sources.raw import RAW_TABLES, create_missing_tables
 from pipelines.sources.registry import _OF_THE_SANDBOX
+from pipelines.sources.spill import Earlier
 from pipelines.wire import RateBudget
 
 AS_OF = date(2026, 11, 16)
 NO_LIMIT = (1_000_000, 1.0)
-# When something was read is no part of what was read.
-_OF_THE_READING = {"readings": {"full_at"}}
+# When something was read, and in how many pages, is no part of what was read.
+_OF_THE_READING = {"readings": {"full_at", "paid_call_count", "paid_usd"}}
 
 
 class Reader:
@@ -45,13 +48,13 @@ class Reader:
         self.transport._deadline = seconds
         return self
 
-    def read(self):
+    def read(self, earlier=None):
         """Return {table: rows in a fixed order} and what was set aside. Raises VendorError."""
         folder = self._folder / "landing"
         shutil.rmtree(folder, ignore_errors=True)
         self.waits.clear()
         self.world.requests.clear()
-        landing = Landing(self.vendor, folder)
+        landing = Landing(self.vendor, folder, earlier=earlier)
         getattr(self._module, f"{self.vendor}_rows")(self.client, self._rules, as_of=AS_OF, landing=landing)
         self.quarantine = landing.quarantine
         return {table: self._rows(landing, table) for table in RAW_TABLES[self.vendor]}
@@ -60,6 +63,26 @@ class Reader:
         hidden = _OF_THE_READING.get(table, set())
         rows = [row for page in landing.pages(table) for row in page.to_pylist()]
         return sorted(({name: value for name, value in row.items() if name not in hidden} for row in rows), key=repr)
+
+    @contextmanager
+    def changed_after(self, number, ending, change):
+        """Let ``change`` happen once, after the ``number``-th answer from an address that ends so. It must have happened."""
+        original, seen = self.transport.request, []
+
+        def request(method, url, **more):
+            answer = original(method, url, **more)
+            if str(url).partition("?")[0].endswith(ending):
+                seen.append(url)
+                if len(seen) == number:
+                    change()
+            return answer
+
+        self.transport.request = request
+        try:
+            yield
+        finally:
+            self.transport.request = original
+        assert len(seen) > number, "nothing came after the change, so it was in the middle of nothing"
 
     def calls(self):
         """Return the method and place of every call of the last reading, as a fault's path is compared with it."""
@@ -78,6 +101,20 @@ class Reader:
         never_hit = [fault.kind for fault in prepared if not fault.hits]
         assert not never_hit, f"{self.vendor}: prepared and never hit, so nothing was proved: {never_hit}"
         return rows, error
+
+
+def earlier_load(vendor, rows, path):
+    """Return what an earlier load left, as the next one is shown it: ``rows`` of a reading in a warehouse of their own."""
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        create_missing_tables(connection)
+        for table, content in rows.items():
+            if content:
+                held = pa.Table.from_pylist(content)
+                connection.register("held", held)
+                connection.execute(f'insert into raw_{vendor}."{table}" by name select * from held')
+                connection.unregister("held")
+    return Earlier(vendor, path)
 
 
 class Sandbox:

@@ -5,6 +5,24 @@
     cast(cast({{ column }} as json) as map(varchar, varchar))
 {%- endmacro %}
 
+{# One text value of a JSON object whose name stands in a column; null for a text that is no JSON object. #}
+{% macro json_member(column, name) -%}
+    try_cast(try_cast({{ column }} as json) as map(varchar, varchar))[{{ name }}]
+{%- endmacro %}
+
+{#
+    What a cell of Airtable says, as text: a formula that ended in an error says nothing (the source names it), a lookup of one value
+    says that value.
+#}
+{% macro airtable_text(cell) -%}
+    case
+        when {{ cell }} like '{"error":%' or {{ cell }} like '{"specialValue":%' then null
+        when {{ cell }} like '[%' and json_array_length(try_cast({{ cell }} as json)) = 1
+            then json_extract_string(try_cast({{ cell }} as json), '$[0]')
+        else {{ cell }}
+    end
+{%- endmacro %}
+
 {# The texts of a JSON array, one row each; use as: cross join {{ json_elements('column') }} as t (element) #}
 {% macro json_elements(column) -%}
     unnest(cast(cast({{ column }} as json) as json[]))

@@ -1,9 +1,10 @@
 -- One row per cloud account and day that cost something: what, for which deal, and whether a signed agreement covers the day.
+-- Where tags name deals for a part of the costs, each of these deals has a row of its own; what no tag names is the account's.
 -- The chain of the mapped deal decides, so that an account that is still mapped to a predecessor is covered by its successor.
 with
 
 costs as (
-    select * from {{ ref('int_costs') }}
+    select * from {{ ref('int_cost_shares') }}
     where is_counted
 ),
 
@@ -33,6 +34,7 @@ account_days as (
         sub_account_id,
         max(sub_account_name) as sub_account_name,
         usage_on,
+        tag_deal_id,
         -- usage and purchases as they were charged; what came back is a refund, a credit stays a credit
         sum(case when charge_category in ('Usage', 'Purchase') then charged_org else 0 end) as gross_amount,
         sum(case when charge_category = 'Credit' then amount_org else 0 end) as credits_amount,
@@ -47,7 +49,7 @@ account_days as (
         sum(amount_org) as net_amount,
         count(*) filter (where amount_org is null) as unconverted_count
     from converted
-    group by provider_name, billing_account_id, sub_account_id, usage_on
+    group by provider_name, billing_account_id, sub_account_id, usage_on, tag_deal_id
 ),
 
 accounts as (
@@ -65,19 +67,31 @@ chains as (
     from {{ ref('int_contract_chains') }}
 ),
 
-mapped as (
+attributed as (
     select
         account_days.*,
-        coalesce(aliases.deal_id, accounts.deal_id) as mapped_deal_id,
-        coalesce(chains.chain_id, aliases.deal_id, accounts.deal_id) as chain_id
+        coalesce(account_days.tag_deal_id, accounts.deal_id) as named_deal_id
     from account_days
     left join accounts
-        on account_days.provider_name = accounts.provider
+        on account_days.tag_deal_id is null
+        and account_days.provider_name = accounts.provider
         and account_days.sub_account_id = accounts.sub_account_id
         and (accounts.valid_from is null or account_days.usage_on >= accounts.valid_from)
         and (accounts.valid_to is null or account_days.usage_on <= accounts.valid_to)
-    left join aliases on accounts.deal_id = aliases.old_id
-    left join chains on coalesce(aliases.deal_id, accounts.deal_id) = chains.deal_id
+),
+
+mapped as (
+    select
+        attributed.*,
+        coalesce(aliases.deal_id, attributed.named_deal_id) as mapped_deal_id,
+        coalesce(chains.chain_id, aliases.deal_id, attributed.named_deal_id) as chain_id,
+        case
+            when attributed.tag_deal_id is not null then 'tag'
+            when attributed.named_deal_id is not null then 'account'
+        end as attributed_by
+    from attributed
+    left join aliases on attributed.named_deal_id = aliases.old_id
+    left join chains on coalesce(aliases.deal_id, attributed.named_deal_id) = chains.deal_id
 ),
 
 -- an agreement covers the accounts of everything that it renews, also where it renews two
@@ -103,7 +117,8 @@ covered as (
     select distinct
         mapped.provider_name,
         mapped.sub_account_id,
-        mapped.usage_on
+        mapped.usage_on,
+        mapped.chain_id
     from mapped
     inner join terms
         on mapped.chain_id = terms.chain_id
@@ -126,6 +141,7 @@ final as (
         on mapped.provider_name = covered.provider_name
         and mapped.sub_account_id = covered.sub_account_id
         and mapped.usage_on = covered.usage_on
+        and mapped.chain_id = covered.chain_id
     left join chain_spans on mapped.chain_id = chain_spans.chain_id
 )
 

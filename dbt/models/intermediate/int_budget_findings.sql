@@ -17,6 +17,7 @@ account_days as (
         *,
         {{ month_start('usage_on') }} as month_on
     from {{ ref('int_account_days') }}
+    where usage_on <= {{ as_of() }}
 ),
 
 deals as (
@@ -156,7 +157,7 @@ uncovered_months as (
         max_by(deal_owner, usage_on) as deal_owner,
         max_by(deal_url, usage_on) as deal_url,
         max_by(coverage, usage_on) as coverage,
-        count(*) as day_count,
+        count(distinct usage_on) as day_count,
         min(usage_on) as first_on,
         max(usage_on) as last_on,
         sum(gross_amount) as gross_amount,

@@ -7,6 +7,7 @@ account_days as (
         *,
         {{ month_start('usage_on') }} as month_on
     from {{ ref('int_account_days') }}
+    where usage_on <= {{ as_of() }}
 ),
 
 deals as (
@@ -57,12 +58,24 @@ engagement_budgets as (
 ),
 
 account_months as (
-    select distinct
+    select
         chain_id,
         month_on,
         provider_name,
-        sub_account_id
+        sub_account_id,
+        bool_or(coalesce(attributed_by = 'tag', false)) as is_tagged
     from account_days
+    group by chain_id, month_on, provider_name, sub_account_id
+),
+
+parted_account_months as (
+    select
+        month_on,
+        provider_name,
+        sub_account_id
+    from account_months
+    group by month_on, provider_name, sub_account_id
+    having bool_or(is_tagged) and count(*) > 1
 ),
 
 -- a budget that adjusts itself follows the spend, so that nothing is ever above it
@@ -73,7 +86,13 @@ fixed_aws_budgets as (
         sum(budgets.limit_amount) as budget_amount
     from account_months
     inner join {{ ref('stg_aws__budgets') }} as budgets on account_months.sub_account_id = budgets.account_id
-    where account_months.provider_name = 'AWS' and budgets.is_monthly_cost and not budgets.is_auto_adjusting
+    left join parted_account_months as parted
+        on account_months.month_on = parted.month_on
+        and account_months.provider_name = parted.provider_name
+        and account_months.sub_account_id = parted.sub_account_id
+    -- the budget of an account says nothing about a part of it
+    where parted.sub_account_id is null
+        and account_months.provider_name = 'AWS' and budgets.is_monthly_cost and not budgets.is_auto_adjusting
     group by account_months.chain_id, account_months.month_on
 ),
 

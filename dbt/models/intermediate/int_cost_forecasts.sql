@@ -4,7 +4,7 @@ with
 
 account_days as (
     select * from {{ ref('int_account_days') }}
-    where mapped_deal_id is not null
+    where mapped_deal_id is not null and usage_on <= {{ as_of() }}
 ),
 
 chain_days as (

@@ -1,10 +1,12 @@
 -- One row per source of costs, account, day, category and currency, whatever the source called them. Where two sources cover the
--- same account and month, rule_cost_sources.csv says which one counts; the other stays visible and is not added up.
+-- same account and month, rule_cost_sources.csv says which one counts; the other stays visible and is not added up. Of two
+-- exports the first by name counts. A bill may hold late charges for days of another month: it does not cover that month.
 with
 
 explored as (
     select
         'aws' as cost_source,
+        '' as import_name,
         'AWS' as provider_name,
         costs.payer_account_id as billing_account_id,
         costs.account_id as sub_account_id,
@@ -13,7 +15,8 @@ explored as (
         costs.charge_category,
         costs.currency,
         costs.billed_cost,
-        costs.is_estimated
+        costs.is_estimated,
+        false as is_late
     from {{ ref('stg_aws__costs') }} as costs
     left join {{ ref('stg_aws__accounts') }} as accounts
         on costs.payer_account_id = accounts.payer_account_id and costs.account_id = accounts.account_id
@@ -21,7 +24,8 @@ explored as (
 
 imported as (
     select
-        'files' as cost_source,
+        cost_source,
+        import_name,
         provider_name,
         billing_account_id,
         sub_account_id,
@@ -30,7 +34,8 @@ imported as (
         charge_category,
         currency,
         billed_cost,
-        false as is_estimated
+        false as is_estimated,
+        coalesce(billing_month_on <> {{ month_start('usage_on') }}, false) as is_late
     from {{ ref('stg_files__focus_costs') }}
 ),
 
@@ -43,6 +48,7 @@ united as (
 added as (
     select
         cost_source,
+        import_name,
         provider_name,
         billing_account_id,
         sub_account_id,
@@ -52,33 +58,59 @@ added as (
         currency,
         sum(billed_cost) as billed_cost,
         sum(case when billed_cost >= 0 then billed_cost else 0 end) as charged,
-        bool_or(is_estimated) as is_estimated
+        bool_or(is_estimated) as is_estimated,
+        bool_and(is_late) as is_late
     from united
-    group by cost_source, provider_name, billing_account_id, sub_account_id, usage_on, charge_category, currency
+    group by cost_source, import_name, provider_name, billing_account_id, sub_account_id, usage_on, charge_category, currency
 ),
 
 ranks as (
     select * from {{ ref('rule_cost_sources') }}
 ),
 
+candidates as (
+    select
+        cost_source,
+        import_name,
+        provider_name,
+        sub_account_id,
+        {{ month_start('usage_on') }} as month_on,
+        bool_and(is_late) as is_late
+    from added
+    group by cost_source, import_name, provider_name, sub_account_id, {{ month_start('usage_on') }}
+),
+
 preferred as (
     select
-        added.provider_name,
-        added.sub_account_id,
-        {{ month_start('added.usage_on') }} as month_on,
-        min_by(added.cost_source, coalesce(ranks.source_rank, 99)) as cost_source
-    from added
-    left join ranks on added.cost_source = ranks.cost_source
-    group by added.provider_name, added.sub_account_id, {{ month_start('added.usage_on') }}
+        candidates.*,
+        row_number() over (
+            partition by candidates.provider_name, candidates.sub_account_id, candidates.month_on
+            order by candidates.is_late, coalesce(ranks.source_rank, 99), candidates.cost_source, candidates.import_name
+        ) as position
+    from candidates
+    left join ranks on candidates.cost_source = ranks.cost_source
 ),
 
 final as (
     select
-        added.*,
-        added.cost_source = preferred.cost_source as is_counted
+        added.cost_source,
+        added.import_name,
+        added.provider_name,
+        added.billing_account_id,
+        added.sub_account_id,
+        added.sub_account_name,
+        added.usage_on,
+        added.charge_category,
+        added.currency,
+        added.billed_cost,
+        added.charged,
+        added.is_estimated,
+        preferred.position = 1 as is_counted
     from added
     inner join preferred
-        on added.provider_name = preferred.provider_name
+        on added.cost_source = preferred.cost_source
+        and added.import_name = preferred.import_name
+        and added.provider_name = preferred.provider_name
         and added.sub_account_id = preferred.sub_account_id
         and {{ month_start('added.usage_on') }} = preferred.month_on
 )

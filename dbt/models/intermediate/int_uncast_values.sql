@@ -30,18 +30,32 @@ records as (
     from {{ ref('stg_airtable__engagements') }}
 ),
 
-cells as (
+sent as (
     select
         records.system,
         records.object,
         records.record_id,
         typed_fields.canonical_field,
         typed_fields.vendor_field,
-        records.cells[typed_fields.vendor_field] as value,
+        records.cells[typed_fields.vendor_field] as cell,
         typed_fields.canonical_field in ('amount', 'prepaid_cloud', 'monthly_cloud_budget') as is_amount,
         records._load_id
     from records
     inner join typed_fields on records.system = typed_fields.system and records.object = typed_fields.object
+),
+
+-- an error of a formula stays, so that it is named
+cells as (
+    select
+        system,
+        object,
+        record_id,
+        canonical_field,
+        vendor_field,
+        is_amount,
+        _load_id,
+        case when system = 'airtable' then coalesce({{ airtable_text('cell') }}, cell) else cell end as value
+    from sent
 ),
 
 final as (

@@ -1,5 +1,5 @@
--- One row per row of map_fields.csv that names a HubSpot property or an Airtable field which is not there: renamed, removed, or
--- not readable with this token.
+-- One row per row of map_fields.csv that names a HubSpot property, an Airtable field or a field of GitHub's projects which is not
+-- there: removed, renamed where names count, or not readable with this token.
 with
 
 vendor_fields as (
@@ -14,6 +14,10 @@ cells as (
     select * from {{ ref('stg_airtable__fields') }}
 ),
 
+project_fields as (
+    select distinct field_name from {{ ref('stg_github__project_fields') }}
+),
+
 gates as (
     select * from {{ ref('int_source_gates') }}
 ),
@@ -23,14 +27,17 @@ final as (
         vendor_fields.system as source,
         vendor_fields.object as table_name,
         vendor_fields.canonical_field,
-        vendor_fields.vendor_field
+        vendor_fields.vendor_field,
+        vendor_fields.vendor_label
     from vendor_fields
     inner join gates on vendor_fields.system = gates.source and gates.gate <> 'never'
     left join properties
         on vendor_fields.object = properties.object_type and vendor_fields.vendor_field = properties.property_name
     left join cells on vendor_fields.vendor_field in (cells.field_id, cells.table_id)
+    left join project_fields on vendor_fields.vendor_field = project_fields.field_name
     where (vendor_fields.system = 'hubspot' and properties.property_name is null)
         or (vendor_fields.system = 'airtable' and cells.field_id is null)
+        or (vendor_fields.system = 'github' and project_fields.field_name is null)
 )
 
 select * from final

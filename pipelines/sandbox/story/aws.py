@@ -14,6 +14,8 @@ FIRST_DAY: Final = "2026-08-01"
 LAST_DAY: Final = "2026-11-15"
 # AWS marks every day of a month as estimated until the month is invoiced.
 _ESTIMATED_FROM: Final = "2026-11-01"
+# Alerts of the whole bill also go where programs listen.
+_TOPIC: Final[Json] = {"SubscriptionType": "SNS", "Address": f"arn:aws:sns:us-east-1:{PAYER}:bill-alerts"}
 _DAYS_LEFT: Final = 15  # 16 to 30 November
 _SERVICES: Final = (
     ("Amazon Elastic Compute Cloud - Compute", Decimal("0.7")),
@@ -118,6 +120,10 @@ class Payer:
                     "ThresholdType": "PERCENTAGE",
                     "NotificationState": "ALARM" if amount * 100 > Decimal(limit) * int(percentage) else "OK",
                 },
+                "Subscribers": [
+                    {"SubscriptionType": "EMAIL", "Address": f"support+{name}@example.org"},
+                    *([_TOPIC] if account is None else []),
+                ],
             }
             for kind, percentage, amount in alarms
         )

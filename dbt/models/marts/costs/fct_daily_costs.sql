@@ -1,7 +1,7 @@
 with
 
 costs as (
-    select * from {{ ref('int_costs') }}
+    select * from {{ ref('int_cost_shares') }}
 ),
 
 account_days as (
@@ -15,6 +15,7 @@ deals as (
 final as (
     select
         costs.cost_source,
+        costs.import_name,
         costs.provider_name,
         costs.billing_account_id,
         costs.sub_account_id,
@@ -28,7 +29,8 @@ final as (
         account_days.mapped_deal_id as deal_id,
         deals.deal_name,
         deals.community_name,
-        account_days.coverage
+        account_days.coverage,
+        account_days.attributed_by
     from costs
     left join account_days
         on costs.is_counted
@@ -36,6 +38,7 @@ final as (
         and costs.billing_account_id = account_days.billing_account_id
         and costs.sub_account_id = account_days.sub_account_id
         and costs.usage_on = account_days.usage_on
+        and costs.tag_deal_id is not distinct from account_days.tag_deal_id
     left join deals on account_days.mapped_deal_id = deals.deal_id
 )
 

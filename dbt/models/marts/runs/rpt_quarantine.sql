@@ -40,8 +40,10 @@ final as (
         unmapped.source,
         unmapped.table_name,
         unmapped.vendor_field as record_ref,
-        'map_fields.csv takes ' || unmapped.canonical_field
-        || ' from this field, which is not there or cannot be read with this token.' as reason,
+        'map_fields.csv takes ' || unmapped.table_name || '.' || unmapped.canonical_field || ' from this field ('
+        || coalesce(unmapped.vendor_label, unmapped.vendor_field)
+        || '), which is not there or cannot be read with this token, so it reads as empty. '
+        || 'Name the field that replaces it in vendor_field there, or bring it back at the vendor, and sync again.' as reason,
         cast(null as varchar) as payload,
         runs.started_at as quarantined_at
     from unmapped

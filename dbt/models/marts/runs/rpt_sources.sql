@@ -8,6 +8,15 @@ statuses as (
     select * from {{ ref('stg_ops__source_status') }}
 ),
 
+-- Cost Explorer takes money for each page
+paid as (
+    select
+        'aws' as source,
+        sum(paid_call_count) as paid_call_count,
+        sum(paid_usd) as paid_usd
+    from {{ ref('stg_aws__readings') }}
+),
+
 final as (
     select
         gates.source,
@@ -22,9 +31,12 @@ final as (
         coalesce(statuses.request_count, 0) as request_count,
         coalesce(statuses.retry_count, 0) as retry_count,
         coalesce(statuses.quarantined_count, 0) as quarantined_count,
-        statuses.load_seconds
+        statuses.load_seconds,
+        cast(paid.paid_call_count as bigint) as paid_call_count,
+        cast(paid.paid_usd as decimal(18, 2)) as paid_usd
     from gates
     left join statuses on gates.source = statuses.source
+    left join paid on gates.source = paid.source
 )
 
 select * from final

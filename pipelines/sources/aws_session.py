@@ -1,0 +1,40 @@
+"""Who asks AWS: the keys of the settings or of the AWS default chain, or the sandbox's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipelines.dialects import AwsDialect
+from pipelines.errors import ConfigurationError
+from pipelines.settings import SANDBOX_TOKEN
+
+if TYPE_CHECKING:
+    import boto3.session
+
+    from pipelines.settings import Settings
+
+
+def aws_session(settings: Settings) -> boto3.session.Session:
+    """Return boto3's session with the keys or the profile of the settings. Raises ConfigurationError."""
+    import boto3  # noqa: PLC0415 - half a second, and only where AWS is used
+    from botocore.exceptions import BotoCoreError  # noqa: PLC0415
+
+    secrets = {
+        "aws_access_key_id": settings.aws_access_key_id,
+        "aws_secret_access_key": settings.aws_secret_access_key,
+        "aws_session_token": settings.aws_session_token,
+    }
+    try:
+        return boto3.Session(
+            profile_name=settings.aws_profile or None,
+            **{name: secret.get_secret_value() for name, secret in secrets.items() if secret is not None},
+        )
+    except BotoCoreError as error:
+        raise ConfigurationError(f"The AWS settings do not fit together ({error}). {AwsDialect.credential_help}") from error
+
+
+def sandbox_session() -> boto3.session.Session:
+    """Return boto3's session with the sandbox's token for a key."""
+    import boto3  # noqa: PLC0415 - as above
+
+    return boto3.Session(aws_access_key_id=SANDBOX_TOKEN, aws_secret_access_key=SANDBOX_TOKEN)

@@ -1,0 +1,366 @@
+"""Exports that AWS delivers again and again: what the manifest names is read, once for each state of a period, from a folder or a bucket."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import shutil
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from bucket import BUCKET, served_as_bucket
+from conftest import PROJECT
+
+from pipelines.errors import ConfigurationError, GarbageAnswer
+from pipelines.extract import COMPLETE, STALE, SourceOutcome, land
+from pipelines.rules import load_rules
+from pipelines.settings import load_settings, prepare_dlt
+from pipelines.sources import files_stores
+from pipelines.sources.files import open_focus_file
+from pipelines.sources.files_exports import open_cost_exports
+from pipelines.sources.registry import Errand, open_costs
+
+KEYS = {"aws_access_key_id": "AKIAINVENTED", "aws_secret_access_key": "s"}
+
+
+class Export:
+    """An export of AWS in a folder: ``overwrites`` as OVERWRITE_REPORT does, else each delivery has an execution's folder."""
+
+    def __init__(self, folder, name="focus", *, overwrites=True, is_parquet=True):
+        self.root, self.name, self.overwrites, self.is_parquet = folder / name, name, overwrites, is_parquet
+        self.count = 0
+
+    def deliver(self, period, *chunks, execution=None):
+        """Write the chunks (lists of (day, cost)) and then the manifest; files of the delivery before stay, as in a bucket."""
+        self.count += 1
+        execution = execution or f"202611{self.count:02d}T000000.000Z-e{self.count}"
+        below = f"BILLING_PERIOD={period}" if self.overwrites else f"BILLING_PERIOD={period}/{execution}"
+        data, metadata = self.root / "data" / below, self.root / "metadata" / below
+        for folder in (data, metadata):
+            folder.mkdir(parents=True, exist_ok=True)
+        names = []
+        for number, chunk in enumerate(chunks, 1):
+            path = data / f"{self.name}-{number:05d}.{'snappy.parquet' if self.is_parquet else 'csv.gz'}"
+            rows = [row(period, day, cost) for day, cost in chunk]
+            (as_parquet if self.is_parquet else as_csv)(path, rows)
+            names.append(f"s3://somewhere/prefix/{self.name}/data/{below}/{path.name}")
+        manifest = metadata / f"{self.name}-Manifest.json"
+        manifest.write_text(json.dumps({"exportArn": "arn:...", "executionId": execution, "dataFiles": names}))
+        return manifest
+
+
+def row(period, day, cost, account="111"):
+    return {
+        "BilledCost": cost,
+        "BillingAccountId": "999",
+        "BillingCurrency": "USD",
+        "BillingPeriodStart": datetime.fromisoformat(f"{period}-01").replace(tzinfo=UTC),
+        "ChargeCategory": "Usage",
+        "ChargePeriodStart": datetime.fromisoformat(day).replace(tzinfo=UTC),
+        "ChargePeriodEnd": datetime.fromisoformat(f"{day}T23:00").replace(tzinfo=UTC),
+        "ProviderName": "AWS",
+        "SubAccountId": account,
+        "Tags": {"hub": "alpha"},
+    }
+
+
+def as_parquet(path, rows):
+    columns = (
+        {name: [one[name] for one in rows] for name in rows[0]}
+        if rows
+        else {name: [] for name in row("2026-10", "2026-10-01", 1)}
+    )
+    columns["BilledCost"] = pa.array([float(cost) for cost in columns["BilledCost"]])
+    columns["Tags"] = pa.array([list(tags.items()) for tags in columns["Tags"]], pa.map_(pa.string(), pa.string()))
+    pq.write_table(pa.table(columns), path, compression="snappy")
+
+
+def as_csv(path, rows):
+    lines = [",".join(row("2026-10", "2026-10-01", 1))]
+    for one in rows:
+        cells = one | {"Tags": '"{""hub"": ""alpha""}"'}
+        lines.append(",".join(str(cell) for cell in cells.values()))
+    path.write_bytes(gzip.compress("\n".join(lines).encode() + b"\n"))
+
+
+class Warehouse:
+    """A private copy that is imported into again and again, as ``handoff import costs`` does it."""
+
+    def __init__(self, folder):
+        self.folder, self.count, self.building = folder, 0, folder / "wh.duckdb"
+
+    def load(self, address, **settings):
+        chosen = load_settings(handoff_home=self.folder, _env_file=None, **settings)
+        return self.land(open_cost_exports(str(address), chosen), chosen)
+
+    def land(self, costs, settings=None):
+        """Import; keep how it went and return what was imported."""
+        self.count += 1
+        work = self.folder / f"run-{self.count}"
+        prepare_dlt(work)
+        settings = settings or load_settings(handoff_home=self.folder, _env_file=None)
+        rules = load_rules(PROJECT / "dbt/seeds/default")
+        errand = Errand(settings, rules, date(2026, 11, 16), None, self.building, work / "landing")
+        previous = None
+        if self.building.exists():
+            previous = self.folder / f"published-{self.count}.duckdb"
+            previous.write_bytes(self.building.read_bytes())
+        self.outcome = SourceOutcome("files", False, datetime.now(UTC), last_complete_at=previous and datetime.now(UTC))
+        land(self.outcome, lambda: open_costs(costs, errand), building_file=self.building, previous_file=previous, work=work)
+        left = [path for path in (work / "landing" / "fetched").rglob("*") if path.is_file()]
+        assert not left or self.outcome.status != COMPLETE, "what was fetched stays on disk"
+        return costs
+
+    def rows(self, sql):
+        with duckdb.connect(str(self.building)) as connection:
+            return connection.execute(sql).fetchall()
+
+    def costs(self):
+        """Return what each period cost."""
+        period = "regexp_extract(file_name, 'BILLING_PERIOD=([0-9-]+)', 1)"
+        sql = f"select {period}, sum(cast(billed_cost as decimal(28, 10))) from raw_files.focus_costs group by 1"
+        return dict(self.rows(sql))
+
+
+@pytest.fixture
+def warehouse(tmp_path):
+    (tmp_path / "home").mkdir()
+    return Warehouse(tmp_path / "home")
+
+
+def periods(partitions):
+    return [partition.period for partition in partitions]
+
+
+@pytest.mark.parametrize("is_parquet", [True, False], ids=["parquet", "csv"])
+@pytest.mark.parametrize("overwrites", [True, False], ids=["overwrite", "create_new"])
+def test_each_period_is_read_once_and_again_when_it_was_delivered_again(warehouse, tmp_path, overwrites, is_parquet):
+    export = Export(tmp_path / "exports", overwrites=overwrites, is_parquet=is_parquet)
+    export.deliver("2026-10", [("2026-10-01", 1.25), ("2026-10-02", 2)], [("2026-10-03", 4)])
+    export.deliver("2026-11", [("2026-11-01", 8)])
+    first = warehouse.load(export.root)
+    assert (warehouse.outcome.status, first.row_count) == (COMPLETE, 4)
+    assert warehouse.costs() == {"2026-10": Decimal("7.25"), "2026-11": Decimal(8)}
+    again = warehouse.load(export.root)
+    assert (periods(again.read), periods(again.unchanged), again.row_count) == ([], ["2026-10", "2026-11"], 0)
+    assert warehouse.costs() == {"2026-10": Decimal("7.25"), "2026-11": Decimal(8)}
+    export.deliver("2026-11", [("2026-11-01", 9), ("2026-11-02", 1)])
+    third = warehouse.load(export.root)
+    assert (periods(third.read), periods(third.unchanged)) == (["2026-11"], ["2026-10"])
+    assert warehouse.costs() == {"2026-10": Decimal("7.25"), "2026-11": Decimal(10)}
+    assert warehouse.rows("select billing_period, row_count from raw_files.exports order by 1") == [
+        ("2026-10", 3),
+        ("2026-11", 2),
+    ]
+    [(tags, whole)] = warehouse.rows("select distinct tags_json, row_json->>'BillingAccountId' from raw_files.focus_costs")
+    assert (json.loads(tags), whole) == ({"hub": "alpha"}, "999")
+
+
+def test_a_file_that_the_newest_manifest_does_not_name_is_not_read(warehouse, tmp_path):
+    export = Export(tmp_path / "exports")
+    export.deliver("2026-11", [("2026-11-01", 1)], [("2026-11-02", 2)])
+    export.deliver("2026-11", [("2026-11-01", 3)])
+    assert len(list(export.root.rglob("*.parquet"))) == 2
+    warehouse.load(export.root)
+    assert warehouse.costs() == {"2026-11": Decimal(3)}
+
+
+def test_of_many_deliveries_the_newest_execution_counts_whatever_the_times_of_the_files(warehouse, tmp_path):
+    export = Export(tmp_path / "exports", overwrites=False)
+    export.deliver("2026-11", [("2026-11-01", 1)], execution="20261102T000000.000Z-b")
+    older = export.deliver("2026-11", [("2026-11-01", 5)], execution="20261101T000000.000Z-a")
+    os.utime(older, (4_000_000_000, 4_000_000_000))
+    warehouse.load(export.root)
+    assert warehouse.costs() == {"2026-11": Decimal(1)}
+
+
+def test_an_export_whose_mode_was_changed_is_read_from_the_delivery_that_came_last(warehouse, tmp_path):
+    before, after = Export(tmp_path / "exports", overwrites=False), Export(tmp_path / "exports", overwrites=True)
+    older = before.deliver("2026-11", [("2026-11-01", 1)])
+    newer = after.deliver("2026-11", [("2026-11-01", 2)])
+    for manifest, time in ((older, 1_000), (newer, 2_000)):
+        os.utime(manifest, (time, time))
+    warehouse.load(before.root)
+    assert warehouse.costs() == {"2026-11": Decimal(2)}
+    os.utime(older, (3_000, 3_000))
+    warehouse.load(before.root)
+    assert warehouse.costs() == {"2026-11": Decimal(1)}
+
+
+def test_files_that_changed_under_the_same_manifest_are_read_again(warehouse, tmp_path):
+    export = Export(tmp_path / "exports")
+    manifest = export.deliver("2026-11", [("2026-11-01", 1)])
+    warehouse.load(export.root)
+    before = manifest.read_bytes()
+    export.deliver("2026-11", [("2026-11-01", 20.5)])
+    manifest.write_bytes(before)
+    assert periods(warehouse.load(export.root).read) == ["2026-11"]
+    assert warehouse.costs() == {"2026-11": Decimal("20.5")}
+
+
+def test_a_period_that_left_the_folder_stays_and_one_that_became_empty_is_empty(warehouse, tmp_path):
+    export = Export(tmp_path / "exports")
+    export.deliver("2026-10", [("2026-10-01", 1)])
+    export.deliver("2026-11", [("2026-11-01", 2)])
+    warehouse.load(export.root)
+    shutil.rmtree(export.root / "metadata/BILLING_PERIOD=2026-10")
+    export.deliver("2026-11", [])
+    warehouse.load(export.root)
+    assert warehouse.costs() == {"2026-10": Decimal(1)}
+    assert warehouse.rows("select row_count from raw_files.exports order by billing_period") == [(1,), (0,)]
+
+
+def test_exports_below_one_folder_and_single_files_live_side_by_side(warehouse, tmp_path):
+    one, two = Export(tmp_path / "exports", "one"), Export(tmp_path / "exports", "two", overwrites=False)
+    one.deliver("2026-11", [("2026-11-01", 1)])
+    two.deliver("2026-11", [("2026-11-01", 2)])
+    warehouse.load(tmp_path / "exports")
+    single = next(two.root.rglob("*.parquet"))
+    warehouse.land(open_focus_file(shutil.copy(single, tmp_path / "single.parquet")))
+    names = "select distinct split_part(file_name, '/', 1) from raw_files.focus_costs order by 1"
+    assert warehouse.rows(names) == [("one",), ("single.parquet",), ("two",)]
+    # through its own folder an export is the same export
+    assert periods(warehouse.load(one.root).unchanged) == ["2026-11"]
+    assert warehouse.rows(names) == [("one",), ("single.parquet",), ("two",)]
+
+
+def test_damaged_rows_are_set_aside_with_file_and_line_and_a_period_of_nothing_else_is_refused(warehouse, tmp_path):
+    export = Export(tmp_path / "exports", is_parquet=False)
+    export.deliver("2026-11", [("2026-11-01", 1), ("2026-11-02", "free")])
+    costs = warehouse.load(export.root)
+    place = "focus/BILLING_PERIOD=2026-11/focus-00001.csv.gz, line 3"
+    assert [item.place for item in costs.quarantine] == [place]
+    assert [item["record_ref"] for item in warehouse.outcome.quarantine] == [place]
+    export.deliver("2026-11", [("2026-11-01", "free")])
+    warehouse.load(export.root)
+    assert warehouse.outcome.status == STALE
+    assert (
+        "No row of focus/BILLING_PERIOD=2026-11 could be read (the first: BilledCost 'free' is not a number)"
+        in warehouse.outcome.error
+    )
+    assert warehouse.costs() == {"2026-11": Decimal(1)}
+
+
+def test_an_export_that_is_rewritten_while_it_is_read_is_not_imported(warehouse, tmp_path, monkeypatch):
+    export = Export(tmp_path / "exports")
+    export.deliver("2026-11", [("2026-11-01", 1)])
+    warehouse.load(export.root)
+    export.deliver("2026-11", [("2026-11-01", 2)])
+    fetch = files_stores.Folder.fetch
+
+    def fetch_while_aws_delivers(store, stored, folder):
+        found = fetch(store, stored, folder)
+        export.deliver("2026-11", [("2026-11-01", 30)])
+        return found
+
+    monkeypatch.setattr(files_stores.Folder, "fetch", fetch_while_aws_delivers)
+    warehouse.load(export.root)
+    assert "focus/BILLING_PERIOD=2026-11 was rewritten while it was read" in warehouse.outcome.error
+    assert warehouse.costs() == {"2026-11": Decimal(1)}
+
+
+def test_a_manifest_that_names_what_is_not_there_is_said(tmp_path):
+    export = Export(tmp_path / "exports")
+    export.deliver("2026-11", [("2026-11-01", 1)])
+    next(export.root.rglob("*.parquet")).unlink()
+    with pytest.raises(GarbageAnswer, match=r"names data/BILLING_PERIOD=2026-11/focus-00001.snappy.parquet, which is not there"):
+        open_cost_exports(str(export.root), load_settings(_env_file=None))
+
+
+def test_a_folder_without_a_manifest_is_no_export(tmp_path):
+    (tmp_path / "costs.csv").write_text("a,b\n")
+    with pytest.raises(ConfigurationError, match="holds no manifest of a cost export"):
+        open_cost_exports(str(tmp_path), load_settings(_env_file=None))
+
+
+def test_an_export_of_cur_2_is_refused_with_what_to_make_instead(warehouse, tmp_path):
+    export = Export(tmp_path / "exports")
+    export.deliver("2026-11", [("2026-11-01", 1)])
+    pq.write_table(
+        pa.table({"line_item_usage_start_date": [1], "bill_payer_account_id": ["9"]}), next(export.root.rglob("*.parquet"))
+    )
+    warehouse.load(export.root)
+    assert warehouse.outcome.exit_code == 2
+    assert warehouse.outcome.error == (
+        "focus/BILLING_PERIOD=2026-11/focus-00001.snappy.parquet is in AWS's own CUR form, which handoff does not read. In AWS Data "
+        "Exports make an export of the table FOCUS with AWS columns, and import that one."
+    )
+
+
+# S3 -------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def bucket(tmp_path):
+    (tmp_path / "bucket").mkdir()
+    with served_as_bucket(tmp_path / "bucket") as (url, bucket):
+        bucket.settings = KEYS | {"aws_endpoint_url_s3": url}
+        yield bucket
+
+
+@pytest.fixture(autouse=True)
+def _in_no_politeness(monkeypatch):
+    """Five calls a second are for AWS's own servers."""
+    monkeypatch.setattr("pipelines.dialects.AwsDialect.rate", (10_000, 1.0))
+
+
+def test_a_bucket_is_read_like_a_folder_page_by_page_and_part_by_part(warehouse, bucket, monkeypatch):
+    monkeypatch.setattr(files_stores, "_PART_BYTES", 1_000)
+    bucket.page_size = 2
+    export = Export(bucket.folder / "billing/exports", "daily costs", overwrites=False)
+    export.deliver("2026-10", [("2026-10-01", 1.25)], [("2026-10-02", 2)])
+    export.deliver("2026-11", [("2026-11-01", 8)])
+    for name in ("2026-12-other", "unrelated"):
+        (bucket.folder / name).write_text("not below the prefix")
+    address = f"s3://{BUCKET}/billing/exports/daily costs/"
+    warehouse.load(address, **bucket.settings)
+    assert warehouse.outcome.status == COMPLETE, warehouse.outcome.error
+    assert warehouse.costs() == {"2026-10": Decimal("3.25"), "2026-11": Decimal(8)}
+    parts = [part for kind, key, part in bucket.requests if kind == "get" and key.endswith("00002.snappy.parquet")]
+    assert parts[:2] == ["bytes=0-999", "bytes=1000-1999"]
+    assert sum(kind == "list" for kind, _, _ in bucket.requests) == 2 * 3  # five keys, two on a page, before and after
+    bucket.requests.clear()
+    again = warehouse.load(address, **bucket.settings)
+    assert again.read == []
+    assert not [key for kind, key, _ in bucket.requests if kind == "get" and key.endswith(".parquet")]
+    # a copy of the same export in a folder is the same export, and its files have other marks
+    assert periods(warehouse.load(export.root).read) == ["2026-10", "2026-11"]
+    assert warehouse.costs() == {"2026-10": Decimal("3.25"), "2026-11": Decimal(8)}
+
+
+def test_an_object_that_is_rewritten_between_its_parts_is_not_imported(warehouse, bucket, monkeypatch):
+    monkeypatch.setattr(files_stores, "_PART_BYTES", 1_000)
+    export = Export(bucket.folder, "focus")
+    export.deliver("2026-11", [("2026-11-01", 1)])
+    costs = open_cost_exports(f"s3://{BUCKET}/focus", load_settings(_env_file=None, **bucket.settings))
+    export.deliver("2026-11", [("2026-11-01", 2)])
+    warehouse.land(costs)
+    assert "was rewritten while it was read, so nothing was imported" in warehouse.outcome.error
+
+
+@pytest.mark.parametrize(
+    ("refusal", "address", "words"),
+    [
+        (None, "s3://another/focus", "There is no bucket another"),
+        ((403, "AccessDenied"), f"s3://{BUCKET}/focus", "Allow s3:ListBucket on the bucket and s3:GetObject"),
+        ((403, "InvalidAccessKeyId"), f"s3://{BUCKET}/focus", "S3 does not accept the keys"),
+        ((400, "AuthorizationHeaderMalformed"), f"s3://{BUCKET}/focus", "Set AWS_S3_REGION to its region"),
+        (None, "s3://", "names no bucket"),
+        (None, f"s3://{BUCKET}/empty", "holds no manifest"),
+    ],
+)
+def test_what_s3_refuses_is_one_sentence_with_the_next_step(bucket, refusal, address, words):
+    bucket.refusal = refusal
+    with pytest.raises(ConfigurationError, match=words):
+        open_cost_exports(address, load_settings(_env_file=None, **bucket.settings))
+
+
+def test_without_keys_a_bucket_is_not_asked(bucket):
+    with pytest.raises(ConfigurationError, match="cannot be read without keys of AWS"):
+        open_cost_exports(f"s3://{BUCKET}/focus", load_settings(_env_file=None))
+    assert bucket.requests == []
