@@ -3,9 +3,10 @@
     runs      one row when a sync or import begins, one when it ends
     plans     made, apply_started, apply_finished
     changes   for each write: the intent before the request, the outcome after it, and one result for each change
+    decisions what people decided about findings: acknowledged, snoozed, waived, reopened
     events    refusals and whatever else somebody may ask about later
 
-Every row carries a SHA-256 over its content and the hash of the row before it, over all four tables in one chain, and a seal made
+Every row carries a SHA-256 over its content and the hash of the row before it, over all five tables in one chain, and a seal made
 with the key of this home; the sealed ``head`` names the last row. :meth:`Ledger.verify` names the first row that is not as it was
 written, whichever way it was altered, removed, moved or added. A commit is on the disk before the call returns.
 
@@ -91,7 +92,17 @@ _CHANGES = _chained(
     "details",
 )
 _EVENTS = _chained("events", "kind", "subject", "actor", "sentence", "details")
-_TABLES: Final[tuple[Table, ...]] = (_RUNS, _PLANS, _CHANGES, _EVENTS)
+_DECISIONS = _chained(
+    "decisions",
+    "finding_id",
+    "kind",  # ack | snooze | waive | reopen
+    "until_on",
+    "reason",
+    "actor",
+    "evidence_hash",  # of what the decision was about
+    "run_id",  # of the snapshot that showed it
+)
+_TABLES: Final[tuple[Table, ...]] = (_RUNS, _PLANS, _CHANGES, _DECISIONS, _EVENTS)
 _HEAD = Table(
     "head",
     _METADATA,
@@ -221,6 +232,10 @@ class Ledger:
         """Record an ``intent`` (before the request), its ``outcome`` (after it), or the ``result`` of a change."""
         self._append(_CHANGES, at, plan_id=plan_id, change_id=change_id, phase=phase, **columns)
 
+    def record_decision(self, finding_id: str, kind: str, *, at: datetime, actor: str, reason: str, **columns: object) -> None:
+        """Record what ``actor`` decided about a finding: ack, snooze, waive, or reopen for taking that back."""
+        self._append(_DECISIONS, at, finding_id=finding_id, kind=kind, actor=actor, reason=reason, **columns)
+
     def record_event(
         self, kind: str, subject: str, sentence: str, *, at: datetime, actor: str | None = None, details: object = None
     ) -> None:
@@ -272,6 +287,11 @@ class Ledger:
         """Return the rows of runs, newest first."""
         query = select(_RUNS).order_by(_RUNS.c.seq.desc())
         return self._rows(query if limit is None else query.limit(limit))
+
+    def decision_rows(self, finding_id: str | None = None) -> list[Row]:
+        """Return the decisions about one finding, or about all, newest first."""
+        query = select(_DECISIONS).order_by(_DECISIONS.c.seq.desc())
+        return self._rows(query if finding_id is None else query.where(_DECISIONS.c.finding_id == finding_id))
 
     def event_rows(self, limit: int | None = None) -> list[Row]:
         """Return the events, newest first."""

@@ -12,19 +12,21 @@ import pytest
 from pipelines.ledger import Ledger, LedgerProblem
 
 AT = datetime(2026, 11, 16, 12, tzinfo=UTC)
-TABLES = ("runs", "plans", "changes", "events")
+TABLES = ("runs", "plans", "changes", "decisions", "events")
 
 
 def fill(home, rows=40):
     with Ledger.open(home) as ledger:
         for number in range(rows):
-            match number % 4:
+            match number % 5:
                 case 0:
                     ledger.record_run_started(f"run-{number}", what="handoff sync", as_of=date(2026, 11, 16), started_at=AT)
                 case 1:
                     ledger.record_plan(f"plan-{number}", "made", at=AT, actor="ana")
                 case 2:
                     ledger.record_change("plan-1", f"change-{number}", "intent", at=AT, attempt_id=f"a{number}", after="x")
+                case 3:
+                    ledger.record_decision(f"HG01:deal-{number}", "ack", at=AT, actor="ana", reason="We know")
                 case _:
                     ledger.record_event("refused", f"plan-{number}", "It has expired.", at=AT)
     return home / "ledger.sqlite"
