@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pipelines.sandbox.story.aws import Spend, account_id
 from pipelines.sandbox.story.calendar import instant
 from pipelines.sandbox.story.hubspot import deal_url
-from pipelines.sandbox.story.paths import Step, contracting, in_negotiation, in_proposal, preparing, renewed, won
+from pipelines.sandbox.story.paths import Step, contracting, engaging, in_negotiation, in_proposal, renewed, won
 from pipelines.sandbox.story.storybook import Delivery, Storybook
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ def _budget_only_in_aws(book: Storybook) -> None:
 
 def _edges_of_the_windows(book: Storybook) -> None:
     # Driftmere: one agreement ends in 181 days without a renewal deal, one in 61 days with a renewal deal but neither notice nor
-    # recent contact, and one ended 43 days ago.
+    # recent contact, and one ended 43 days ago, was delivered and costs nothing.
     # Nothing follows: each is one day outside the rule it is near (180, 60 and 42 days). Compare Lastlight and Silentharbor.
     community = book.community(11, "Driftmere Archives")
     book.deal(
@@ -224,12 +224,12 @@ def _edges_of_the_windows(book: Storybook) -> None:
         properties={"renewal_status": "Will renew", "notes_last_contacted": instant("2026-08-01")},
     )
     book.deal(
-        community, "101151", "Driftmere Archives letters hub 2027", preparing("2026-07-20"), start=None, end=None,
+        community, "101151", "Driftmere Archives letters hub 2027", engaging("2026-10-26"), start=None, end=None,
         renews="10115", delivery=None, properties={"notes_last_contacted": None},
     )
     book.deal(
         community, "10116", "Driftmere Archives sound hub", won("2025-09-15"), start="2025-10-05", end="2026-10-04",
-        delivery=Delivery("DriftmereC"), properties={"notes_last_contacted": None},
+        delivery=Delivery("DriftmereC", status="Complete"), properties={"notes_last_contacted": None},
     )
 
 

@@ -207,6 +207,7 @@ def property_definitions() -> dict[str, list[Json]]:
             _property("cloud_paid_by", "Cloud paid by", "enumeration",
                       options=(("us", "Us"), ("community", "The community"))),
             _property("prepaid_cloud_amount", "Prepaid cloud amount", "number"),
+            _property("closed_lost_reason", "Closed lost reason", standard=True, field_type="textarea"),
         ],
         "companies": [
             *_system(),

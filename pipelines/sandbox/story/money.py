@@ -28,9 +28,9 @@ def tell(book: Storybook) -> None:
 
 def _lapsed(book: Storybook) -> None:
     # Afterglow: agreements have lapsed and the accounts run on. Budgets are well above the spend.
-    # 1039   ended 5 days ago: RN01 (still within six weeks); BO05 for November (4 days of 12 dollars).
-    # 10395  ended 20 days ago: RN01; BO05 for October (4 days of 8) and November (15 days of 8).
-    # 10396  ended 60 days ago, beyond six weeks: no RN01; BO05 for October (155) and November (75). Its second account holds a
+    # 1039   ended 5 days ago: RN01 (still within six weeks) and LA01; BO05 for November (4 days of 12 dollars).
+    # 10395  ended 20 days ago: RN01 and LA02; BO05 for October (4 days of 8) and November (15 days of 8).
+    # 10396  ended 60 days ago, beyond six weeks: LA03 and no RN01; BO05 for October (155) and November (75). Its second account holds a
     #        residue of two cents a day, 0.62 in October, which is below a dollar: nothing.
     # Nothing else: ended agreements owe no handoff or intake, and RN04 and RN10 look only ahead.
     community = book.community(39, "Afterglow Astrochemistry")
@@ -50,7 +50,7 @@ def _lapsed(book: Storybook) -> None:
 def _too_early(book: Storybook) -> None:
     # Earlybird: accounts were opened before anything was signed. BO05 for November for both:
     # 1040   the agreement began on 10 November, the account on the 2nd: 8 days of 14 dollars before it.
-    # 10405  still unsigned in Contract Admin, while its account has cost 9 dollars a day since the 5th.
+    # 10405  still unsigned in Contract Admin, while its account has cost 9 dollars a day since the 5th: LA05 too.
     # Nothing else: both have budgets, and their handoff is complete.
     community = book.community(40, "Earlybird Entomology")
     book.deal(

@@ -35,9 +35,16 @@ def _entry(value: str, at: str, source: str) -> Json:
 
 
 def history_of(
-    values: Mapping[str, str | None], path: list[Step], created_at: str, pipeline_of_stage: Mapping[str, str]
+    values: Mapping[str, str | None],
+    path: list[Step],
+    created_at: str,
+    pipeline_of_stage: Mapping[str, str],
+    sold_for: tuple[str, str] | None = None,
 ) -> dict[str, list[Json]]:
-    """Return the history HubSpot would have kept of stage, pipeline, amount and close date: newest first."""
+    """Return the history HubSpot would have kept of stage, pipeline, amount and close date: newest first.
+
+    ``sold_for`` is the amount that the last stage was entered with, and when it was changed to what it is now.
+    """
     stages = [_entry(step.stage_id, step.at, step.source) for step in path]
     moves: list[Json] = []
     for step in path:
@@ -46,7 +53,9 @@ def history_of(
             moves.append(_entry(pipeline, step.at, step.source))
     history = {"dealstage": stages[::-1], "pipeline": moves[::-1]}
     amount, closed_at = values.get("amount"), values.get("closedate")
-    if amount:
+    if amount and sold_for:
+        history["amount"] = [_entry(amount, sold_for[1], "CRM_UI"), _entry(sold_for[0], path[-1].at, path[-1].source)]
+    elif amount:
         history["amount"] = [_entry(amount, path[-1].at, path[-1].source)]
     if closed_at:
         history["closedate"] = [_entry(closed_at, path[-1].at, path[-1].source)]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.sandbox.story.calendar import instant, shifted
 from pipelines.sandbox.story.hubspot_schema import OWNER_WHO_LEFT
-from pipelines.sandbox.story.paths import Step, engaging, won
+from pipelines.sandbox.story.paths import Step, engaging, preparing, renewed, won
 from pipelines.sandbox.story.storybook import Delivery, Storybook
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ def tell(book: Storybook) -> None:
     _no_renewal_deal(book)
     _silence_before_the_end(book)
     _no_end(book)
+    _what_does_not_fit(book)
 
 
 def _no_renewal_deal(book: Storybook) -> None:
@@ -30,7 +31,8 @@ def _no_renewal_deal(book: Storybook) -> None:
     # 1036   ends in exactly 180 days; a renewal was lost, which is neither open nor signed.
     # 10365  would have ended in 2027-12, but an amendment moved the end to 102 days from now.
     # 10366  runs to 2028, with a break that can be called in 105 days.
-    # 10367  ended exactly 42 days ago, the last day on which it still counts as renewable. It costs nothing.
+    # 10367  ended exactly 42 days ago, the last day on which it still counts as renewable. It costs nothing, but its engagement is
+    #        still in progress: LA02 too.
     # Nothing else: none is within 60 days of its end, and handoff and intake are complete.
     community = book.community(36, "Lastlight Lichenology")
     book.deal(
@@ -123,4 +125,49 @@ def _no_end(book: Storybook) -> None:
     community = book.community(38, "Endless Ethnography")
     book.deal(
         community, "1038", "Endless Ethnography hub", won("2026-06-15"), start="2026-07-01", end=None, delivery=Delivery("Endless"),
+    )
+
+
+def _what_does_not_fit(book: Storybook) -> None:
+    # Patchwork: renewals whose dates, stages and words do not fit together. None is within 60 days of its end.
+    # 10451   began 14 days after 1045, which it renews, had ended: RN06 for the renewal.
+    # 104521  began 47 days before the end of 10452, which it renews: RN07 for the renewal. Compare Brackwater, whose overlap of 28
+    #         days and whose older gap are nothing.
+    # 10453   says that it will renew, and no renewal deal is linked; it ends in 288 days, outside the horizon: RN02 and no RN01.
+    # 10454   ends in 80 days, and its renewal is still being prepared; from 90 days on it should be engaging: RN03.
+    # 10455   says that it was renewed, and nothing signed renews it: RN09.
+    # Nothing else: what was renewed has ended, and the renewals continue its engagement.
+    community = book.community(45, "Patchwork Limnology")
+    name = community.name
+    renewed_before = {"renewal_status": "Renewed"}
+    book.deal(
+        community, "1045", f"{name} lake hub 2025", won("2025-05-12"), start="2025-06-01", end="2026-05-31",
+        delivery=Delivery("PatchworkA"), properties=renewed_before,
+    )
+    book.deal(
+        community, "10451", f"{name} lake hub 2026", renewed("2026-06-08"), start="2026-06-15", end="2027-06-30",
+        renews="1045", delivery=None,
+    )
+    book.deal(
+        community, "10452", f"{name} river hub 2025", won("2025-02-10"), start="2025-03-01", end="2026-02-28",
+        delivery=Delivery("PatchworkB"), properties=renewed_before,
+    )
+    book.deal(
+        community, "104521", f"{name} river hub 2026", renewed("2025-12-15"), start="2026-01-13", end="2027-07-31",
+        renews="10452", delivery=None,
+    )
+    book.deal(
+        community, "10453", f"{name} pond hub", won("2026-08-10"), start="2026-09-01", end="2027-08-31",
+        delivery=Delivery("PatchworkC"), properties={"renewal_status": "Will renew"},
+    )
+    book.deal(
+        community, "10454", f"{name} bog hub 2026", won("2025-01-13"), start="2025-02-05", end="2027-02-04",
+        delivery=Delivery("PatchworkD"), properties={"renewal_status": "Will renew"},
+    )
+    book.deal(
+        community, "104541", f"{name} bog hub 2027", preparing("2026-10-05"), start=None, end=None, renews="10454", delivery=None,
+    )
+    book.deal(
+        community, "10455", f"{name} spring hub", won("2026-09-14"), start="2026-10-01", end="2027-09-30",
+        delivery=Delivery("PatchworkE"), properties=renewed_before,
     )

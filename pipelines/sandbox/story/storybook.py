@@ -151,15 +151,18 @@ class Storybook:
         people: People | None = None,
         in_community: bool = True,
         archived_at: str | None = None,
+        sold_for: tuple[str, str] | None = None,
     ) -> str:
         """Add a deal with its people, request and engagement, and return its id.
 
-        ``properties`` replaces or (None) empties what a complete deal has; ``renews`` names the predecessor of a renewal.
+        ``properties`` replaces or (None) empties what a complete deal has; ``renews`` names the predecessor of a renewal;
+        ``sold_for`` is the amount that it was won with, and when somebody changed that.
         """
         last = path[-1]
         reached = {step.stage_id for step in path}
         is_won = last.stage_id in {"1006", "2005", "3002"}
-        is_closed = is_won or last.stage_id in {"1007", "2006", "3003"}
+        is_lost = last.stage_id in {"1007", "2006", "3003"}
+        is_closed = is_won or is_lost
         values: dict[str, str | None] = {
             "dealname": name,
             "pipeline": self._pipelines[last.stage_id],
@@ -174,6 +177,7 @@ class Storybook:
             "agreement_url": f"https://agreements.example/{community.slug}/{deal_id}" if is_won else None,
             "agreement_executed": "true" if is_won else "false",
             "renewal_status": "Undecided" if is_won else None,
+            "closed_lost_reason": "The money went elsewhere this year" if is_lost else None,
             "membership_level": "Standard",
             "cloud_provider": "AWS",
             "cloud_region": "us-west-2",
@@ -184,7 +188,7 @@ class Storybook:
         if delivery and delivery.is_named_by_deal:
             values["engagement_url"] = airtable.engagement_url(airtable.record_id("Eng", delivery.word))
         created_at = values.pop("createdate", None) or path[0].at
-        history = history_of(values, path, created_at, self._pipelines)
+        history = history_of(values, path, created_at, self._pipelines, sold_for)
         self.portal.add(
             "deals",
             deal_id,

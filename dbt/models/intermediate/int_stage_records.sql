@@ -1,0 +1,236 @@
+-- One row per deal and stage rule that it breaks as it stands today: too long in its stage, past its close date, lost without a
+-- reason, changed after it was won, or with dates in the wrong order.
+with
+
+deals as (
+    select
+        *,
+        coalesce(currency, 'without a currency') as money
+    from {{ ref('int_deals') }}
+    where not is_archived and not is_rehearsal and is_delivering and stage_rank is not null
+),
+
+loads as (
+    select * from {{ ref('int_source_loads') }}
+),
+
+stages as (
+    select * from {{ ref('int_stage_names') }}
+),
+
+window_start as (
+    select
+        greatest(
+            cast({{ organisation('handoff_epoch') }} as date),
+            {{ add_days(as_of(), '-' ~ threshold('stage_lookback_days')) }}
+        ) as first_on
+),
+
+open_visits as (
+    select * from {{ ref('int_stage_visits') }}
+    where is_open and not is_misclick
+),
+
+stalled as (
+    select
+        deals.deal_id,
+        'SG06' as rule_id,
+        {{ add_days(organisation_date('open_visits.entered_at'), 'stages.sla_days') }} as due_on,
+        deals.deal_name || ' has been in ' || deals.stage_name || ' for ' || {{ count_words('open_visits.elapsed_days', 'day') }}
+        || '; ' || {{ count_words('stages.sla_days', 'day') }} || ' are agreed for this stage.' as reason,
+        {{ evidence([
+            ('stage', 'deals.stage_name', 'hubspot'),
+            ('entered at', 'open_visits.entered_at', 'hubspot'),
+        ]) }} as evidence,
+        {{ seconds_between('open_visits.entered_at', 'loads.hubspot_seen_at') }} as dwell_seconds,
+        'history' as evidence_mode
+    from deals
+    inner join open_visits on deals.deal_id = open_visits.deal_id and deals.stage_id = open_visits.stage_id
+    inner join stages on deals.stage_id = stages.stage_id
+    cross join loads
+    where not stages.is_closed and open_visits.elapsed_days > stages.sla_days
+),
+
+overdue as (
+    select
+        deals.deal_id,
+        'SG07' as rule_id,
+        deals.closed_on as due_on,
+        deals.deal_name || ' was to close on ' || {{ day_words('deals.closed_on') }} || ' and is still in ' || deals.stage_name
+        || '.' as reason,
+        {{ evidence([
+            ('stage', 'deals.stage_name', 'hubspot'),
+            ('closed_on', 'deals.closed_on', 'hubspot'),
+        ]) }} as evidence,
+        cast(null as bigint) as dwell_seconds,
+        'current' as evidence_mode
+    from deals
+    cross join loads
+    where not deals.is_won and not deals.is_lost and deals.closed_on < {{ as_of() }}
+),
+
+-- the last amount that counted when the deal was won, against what came after the time for a slip of the hand
+amounts as (
+    select
+        entries.deal_id,
+        entries.amount,
+        entries.set_at,
+        entries.set_at <= {{
+            add_seconds('open_visits.entered_at', minutes_in_seconds(threshold('stage_misclick_minutes')))
+        }} as is_of_the_sale
+    from {{ ref('stg_hubspot__amount_entries') }} as entries
+    inner join deals on entries.deal_id = deals.deal_id and deals.is_won
+    inner join open_visits on deals.deal_id = open_visits.deal_id and deals.stage_id = open_visits.stage_id
+),
+
+sold as (
+    select
+        deal_id,
+        max_by(amount, set_at) filter (where is_of_the_sale) as sold_amount,
+        max_by(amount, set_at) filter (where not is_of_the_sale) as changed_amount,
+        max(set_at) filter (where not is_of_the_sale) as changed_at
+    from amounts
+    group by deal_id
+),
+
+changed as (
+    select
+        deals.deal_id,
+        'SG10' as rule_id,
+        cast(null as date) as due_on,
+        deals.deal_name || ' was won with ' || {{ money_words('sold.sold_amount', 'deals.money') }}
+        || ', and its amount was changed to ' || {{ money_words('sold.changed_amount', 'deals.money') }} || ' on '
+        || {{ day_words(organisation_date('sold.changed_at')) }} || '.' as reason,
+        {{ evidence([
+            ('amount when won', 'sold.sold_amount', 'hubspot'),
+            ('amount', 'sold.changed_amount', 'hubspot'),
+            ('changed at', 'sold.changed_at', 'hubspot'),
+        ]) }} as evidence,
+        cast(null as bigint) as dwell_seconds,
+        'history' as evidence_mode
+    from deals
+    inner join sold on deals.deal_id = sold.deal_id
+    cross join loads
+    cross join window_start
+    where sold.changed_amount <> sold.sold_amount
+        and {{ organisation_date('sold.changed_at') }} between window_start.first_on and {{ as_of() }}
+),
+
+fields as (
+    {{ vendor_fields('hubspot', 'deals', ['lost_reason']) }}
+),
+
+lost as (
+    select
+        deals.*,
+        coalesce({{ organisation_date('deals.stage_entered_at') }}, deals.closed_on) as lost_on,
+        {{ json_member('deals.properties_json', 'fields.lost_reason') }} as lost_reason
+    from deals
+    inner join fields on fields.lost_reason is not null
+    where deals.is_lost
+),
+
+unexplained as (
+    select
+        deals.deal_id,
+        'SG11' as rule_id,
+        cast(null as date) as due_on,
+        deals.deal_name || ' was lost on ' || {{ day_words('deals.lost_on') }} || ', and nobody said why.' as reason,
+        {{ evidence([
+            ('stage', 'deals.stage_name', 'hubspot'),
+            ('lost_reason', 'deals.lost_reason', 'hubspot'),
+        ]) }} as evidence,
+        cast(null as bigint) as dwell_seconds,
+        'current' as evidence_mode
+    from lost as deals
+    cross join loads
+    cross join window_start
+    where not coalesce({{ is_filled('deals.lost_reason') }}, false)
+        and deals.lost_on between window_start.first_on and {{ as_of() }}
+),
+
+targets as (
+    select
+        deal_id,
+        target_start_on,
+        target_end_on
+    from {{ ref('stg_hubspot__deals') }}
+),
+
+dated as (
+    select
+        deals.*,
+        targets.target_start_on,
+        targets.target_end_on,
+        coalesce(deals.term_end_on < deals.start_on, false) as is_end_before_start,
+        coalesce(deals.contract_end_on < deals.closed_on, false) as is_end_before_close,
+        coalesce(
+            greatest(
+                coalesce(abs({{ days_between('targets.target_start_on', 'deals.contract_start_on') }}), 0),
+                coalesce(abs({{ days_between('targets.target_end_on', 'deals.contract_end_on') }}), 0)
+            ) > {{ threshold('stage_dates_apart_days') }},
+            false
+        ) as is_far_from_target
+    from deals
+    inner join targets on deals.deal_id = targets.deal_id
+    where not deals.is_lost and deals.created_on >= cast({{ organisation('handoff_epoch') }} as date)
+),
+
+out_of_order as (
+    select
+        dated.deal_id,
+        'SG14' as rule_id,
+        cast(null as date) as due_on,
+        dated.deal_name || case
+            when dated.is_end_before_start
+                then ' ends on ' || {{ day_words('dated.term_end_on') }} || ', before it begins on '
+                    || {{ day_words('dated.start_on') }} || '.'
+            when dated.is_end_before_close
+                then ' ends on ' || {{ day_words('dated.contract_end_on') }} || ', before it closes on '
+                    || {{ day_words('dated.closed_on') }} || '.'
+            else ' has contract dates that are far from its target dates ('
+                || coalesce({{ day_words('dated.contract_start_on') }}, 'no date') || ' to '
+                || coalesce({{ day_words('dated.contract_end_on') }}, 'no date') || ' against '
+                || coalesce({{ day_words('dated.target_start_on') }}, 'no date') || ' to '
+                || coalesce({{ day_words('dated.target_end_on') }}, 'no date') || ').'
+        end as reason,
+        {{ evidence([
+            ('start_on', 'dated.start_on', 'hubspot'),
+            ('end_on', 'dated.term_end_on', 'hubspot'),
+            ('closed_on', 'dated.closed_on', 'hubspot'),
+            ('target_start_on', 'dated.target_start_on', 'hubspot'),
+            ('target_end_on', 'dated.target_end_on', 'hubspot'),
+        ]) }} as evidence,
+        cast(null as bigint) as dwell_seconds,
+        'current' as evidence_mode
+    from dated
+    cross join loads
+    where dated.is_end_before_start or dated.is_end_before_close or dated.is_far_from_target
+),
+
+broken as (
+    select * from stalled
+    union all
+    select * from overdue
+    union all
+    select * from changed
+    union all
+    select * from unexplained
+    union all
+    select * from out_of_order
+),
+
+final as (
+    select
+        rule_id || ':deal-' || deal_id as finding_id,
+        rule_id,
+        deal_id,
+        due_on,
+        reason,
+        evidence,
+        dwell_seconds,
+        evidence_mode
+    from broken
+)
+
+select * from final
