@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import duckdb
+
 from pipelines.calendars import as_calendar, check_dates
+from pipelines.catalogue import ReportFormat, report_named
 from pipelines.errors import ConfigurationError
 from pipelines.reports import (
-    ReportFormat,
     as_csv,
     as_json,
     as_markdown,
@@ -16,21 +19,22 @@ from pipelines.reports import (
     not_evaluated,
     printable,
     report_columns,
-    report_named,
     report_rows,
+    set_aside,
 )
 from pipelines.summary import snapshot_heading
 from pipelines.terminal import print_rows
-from pipelines.warehouse import open_current, write_bytes_durably
+from pipelines.warehouse import NoSnapshot, open_current, write_bytes_durably
 from pipelines.workbooks import as_workbook
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from rich.console import Console
 
-    from pipelines.reports import Filters, Report
+    from pipelines.catalogue import Report
+    from pipelines.reports import Filters
     from pipelines.settings import Settings
     from pipelines.warehouse import Snapshot
 
@@ -51,15 +55,15 @@ def print_reports(
     """Print reports, or write them to ``output``. Raises HandoffError when one does not exist or cannot be had so."""
     reports = [report_named(name) for name in dict.fromkeys(names)]
     _check_format(reports, output_format, output)
-    snapshot = open_current(settings.handoff_home)
-    parts = [(report, report_rows(snapshot, report, filters)) for report in reports]
-    heading = snapshot_heading(snapshot)
-    for line in [*heading, *(line for report in reports for line in not_evaluated(snapshot, report))]:
-        err.print(printable(line), markup=False)
-    if output_format is ReportFormat.table:
-        _print_tables(out, parts)
-        return
-    content = _content(snapshot, parts, heading, output_format)
+    with current_snapshot(settings) as snapshot:
+        parts = [(report, report_rows(snapshot, report, filters)) for report in reports]
+        heading = snapshot_heading(snapshot)
+        for line in [*heading, *(line for report in reports for line in _caveats(snapshot, report))]:
+            err.print(printable(line), markup=False)
+        if output_format is ReportFormat.table:
+            _print_tables(out, parts)
+            return
+        content = _content(snapshot, parts, heading, output_format)
     if output is not None:
         write_file(output, content)
         count = sum(len(rows) for _, rows in parts)
@@ -69,6 +73,26 @@ def print_reports(
     if sys.stdout.isatty():  # a file gets every character; what is looked at must not steer the terminal
         text = "\n".join(map(printable, text.split("\n")))
     sys.stdout.write(text)
+
+
+@contextmanager
+def current_snapshot(settings: Settings) -> Iterator[Snapshot]:
+    """Open the published snapshot for a block. Raises NoSnapshot, also when another version of handoff built it with other marts."""
+    snapshot = open_current(settings.handoff_home)
+    try:
+        yield snapshot
+    except (duckdb.CatalogException, duckdb.BinderException) as error:
+        raise NoSnapshot(
+            f"The snapshot {snapshot.run_id} was built by another version of handoff, without what this report reads "
+            f"({str(error).splitlines()[0]}). Run `handoff sync` to build a new one."
+        ) from error
+    finally:
+        snapshot.close()
+
+
+def _caveats(snapshot: Snapshot, report: Report) -> list[str]:
+    """Return what a report leaves out: what could not be evaluated, and what somebody set aside."""
+    return [*not_evaluated(snapshot, report), *set_aside(snapshot, report)]
 
 
 def _check_format(reports: Sequence[Report], output_format: ReportFormat, output: Path | None) -> None:
@@ -104,7 +128,7 @@ def _print_tables(out: Console, parts: Parts) -> None:
 
 def _content(snapshot: Snapshot, parts: Parts, heading: list[str], output_format: ReportFormat) -> bytes:
     [run] = snapshot.rows("select organisation_name, is_sandbox, started_at from marts.rpt_run")
-    said = [*heading, *(line for report, _ in parts for line in not_evaluated(snapshot, report))]
+    said = [*heading, *(line for report, _ in parts for line in _caveats(snapshot, report))]
     if output_format is ReportFormat.xlsx:
         sheets = [(report.name, report_columns(snapshot, report), rows) for report, rows in parts]
         return as_workbook(sheets, said, is_sandbox=run["is_sandbox"], made_at=run["started_at"])

@@ -5,10 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import re
-import subprocess
-import sys
 from datetime import date, datetime, timedelta
 from zipfile import ZipFile
 
@@ -17,29 +14,15 @@ import hostile
 import icalendar
 import openpyxl
 import pytest
-from conftest import PROJECT
+from command_line import run
 from demo import copied
 
 from pipelines import warehouse
-from pipelines.reports import OVERVIEWS, REPORTS
+from pipelines.catalogue import OVERVIEWS, REPORTS
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 DATED = [name for name, report in (REPORTS | OVERVIEWS).items() if report.occasion]
 ZONES = ("UTC", "America/Los_Angeles", "Pacific/Kiritimati", "Asia/Kathmandu", "Pacific/Pago_Pago")
-
-
-def run(home, *arguments, **environment):
-    done = subprocess.run(
-        [sys.executable, "-m", "pipelines.cli", *arguments],
-        env=os.environ | {"HANDOFF_HOME": str(home), "PYTHONPATH": str(PROJECT), "COLUMNS": "200"} | environment,
-        cwd=home.parent,
-        capture_output=True,
-        timeout=120,
-        check=False,
-    )
-    done.stdout, done.stderr = done.stdout.decode(), done.stderr.decode()
-    assert "Traceback" not in done.stderr + done.stdout
-    return done
 
 
 def report(home, *arguments, **environment):
@@ -110,8 +93,8 @@ def test_an_overview_is_there_in_every_text_format(demo_home, name):
     assert {column for column, _ in OVERVIEWS[name].shown} <= set(header)
     markdown = report(demo_home, name, "--format", "md").partition("\n\n")[2].splitlines()
     assert len(markdown) == 2 + len(objects)
-    for columns in ("80", "200"):
-        text = report(demo_home, name, COLUMNS=columns)
+    for columns in (80, 200):
+        text = report(demo_home, name, columns=columns)
         assert OVERVIEWS[name].question in re.sub(r"\s+", " ", text)
         assert ("No rows." in text) is (not objects)
 
@@ -183,6 +166,20 @@ def test_since_counts_days_of_the_organisation_and_keeps_the_day_itself(demo_hom
         ):
             text = report(home, "quarantine", "--since", since, "--format", "json", TZ=zone)
             assert {row["record_ref"] for row in json.loads(text)} == expected, (zone, since)
+
+
+def test_since_chooses_the_findings_that_were_first_seen_on_the_day_or_later(demo_home, tmp_path):
+    old = rows(demo_home, "findings")[0]["finding_id"]
+    home = rewritten(
+        demo_home,
+        tmp_path / "home",
+        f"update marts.fct_findings set first_seen_at = '2026-11-11 03:30:00+00' where finding_id = '{old}'",
+    )
+    everything = [row["finding_id"] for row in rows(home, "findings")]
+    assert [row["finding_id"] for row in rows(home, "findings", "--since", "2026-11-10")] == everything
+    assert [row["finding_id"] for row in rows(home, "findings", "--since", "2026-11-11")] == [
+        name for name in everything if name != old
+    ]
 
 
 def test_a_severity_or_a_day_that_does_not_exist_is_a_wrong_use(demo_home):
@@ -311,8 +308,8 @@ def test_a_report_without_any_value_can_be_had_in_every_format(demo_home, tmp_pa
         assert not [cell for line in book[f"{name} SANDBOX"].iter_rows(min_row=2) for cell in line if cell.value is not None]
     for output_format in ("json", "csv", "md"):
         report(home, *names, "--format", output_format)
-    for columns in ("80", "200"):
-        report(home, *names, COLUMNS=columns)
+    for columns in (80, 200):
+        report(home, *names, columns=columns)
     dated = [name for name in names if name in DATED]
     assert calendar(report(home, *dated, "--format", "ical")).events == []
 
@@ -388,7 +385,8 @@ def test_events_about_one_agreement_are_one_event_that_gives_every_reason(demo_h
     home = rewritten(
         demo_home,
         tmp_path / "home",
-        f"update marts.fct_renewal_findings set deal_id = '{several}', effective_end_on = '{first['effective_end_on']}' "
+        f"update marts.fct_findings set deal_id = '{several}' where finding_id = '{second['finding_id']}'",
+        f"update marts.fct_renewal_findings set effective_end_on = '{first['effective_end_on']}' "
         f"where finding_id = '{second['finding_id']}'",
     )
     findings = rows(home, "renewals-due")
