@@ -65,13 +65,34 @@ def _who(row: Row) -> str:
     return f"{row.get('owner') or 'nobody'} ({row.get('owner_team') or 'no team'})"
 
 
+# what a reader may ask for, in the words of docs/findings.md
+STATES: Final[dict[str, str]] = {
+    "open": "open",
+    "acknowledged": "acknowledged",
+    "indeterminate": "unknown",
+    "snoozed": "snoozed",
+    "waived": "waived",
+}
+
+
+def _state(row: Row) -> str:
+    word = STATES.get(str(row.get("state")), "")
+    return f"{word} until {day(row['snoozed_until_on'])}" if row.get("snoozed_until_on") else word
+
+
+def _since(row: Row) -> str:
+    return day(row["state_since_at"], missing="")
+
+
 COLUMNS: Final = (
     SEVERITY,
     Column("Subject", "subject", text(190)),
-    Column("Why", "reason", text(370)),
-    Column("What to do", "what_to_do", text(280)),
-    Column("Owner", _who, text(160)),
+    Column("Why", "reason", text(330)),
+    Column("What to do", "what_to_do", text(250)),
+    Column("Owner", _who, text(150)),
     Column("Due", _due, text(104)),
+    Column("State", _state, text(110)),
+    Column("Since", _since, text(96)),
     RECORD,
 )
 
@@ -103,11 +124,21 @@ def card(row: Row) -> DeltaGenerator:
 
 
 def show_findings(board: Board, report: str, *, nothing: str, most_height: int = 500) -> None:
-    """Show a report's findings that fit the filters, most severe first, and the chosen one in full below."""
-    rows = board.filters.keep(board.reader.findings(report))
-    note_md = f"{counted(len(rows), 'finding')}: {totals(rows)}."
-    heading("Findings", note_md if rows else "", board=board, rows=rows, name=report)
+    """Show a report's findings that fit the filters, most severe first, and the chosen one in full below.
+
+    What is snoozed or waived is counted, and shown to whoever asks for that state.
+    """
+    listed = board.filters.keep(board.reader.findings(report))
+    aside = board.filters.keep(board.reader.set_aside(report))
+    state = _chosen_state([*listed, *aside])
+    rows = listed if state is None else [row for row in [*listed, *aside] if row["state"] == state]
+    note_md = f"{counted(len(rows), 'finding')}: {totals(rows)}." if rows else ""
+    aside_md = f" {counted(len(aside), 'finding')} set aside." if aside and state is None else ""
+    heading("Findings", f"{note_md}{aside_md}".strip(), board=board, rows=rows, name=report)
     show_not_evaluated(board, report)
+    if not rows and state is not None:
+        st.info(f"No finding is {md_escape(STATES[state])}.", icon=":material/info:")
+        return
     if not rows:
         show_nothing(board, report, nothing)
         return
@@ -122,6 +153,18 @@ def show_findings(board: Board, report: str, *, nothing: str, most_height: int =
             card(row)
         if len(rows) > _CARDS_SHOWN:
             st.caption(f"{len(rows) - _CARDS_SHOWN:,} more on a wider screen and in the CSV file.")
+
+
+def _chosen_state(rows: list[Row]) -> str | None:
+    """Show the states that there are, bound to ``?state=``, and return the chosen one; None while nothing is chosen."""
+    present = {str(row["state"]) for row in rows}
+    asked = st.query_params.get("state")
+    # a link may name a state that nothing is in any more
+    words = [word for state, word in STATES.items() if state in present or word == asked]
+    if len(words) < 2:
+        return None
+    chosen = st.segmented_control("State", words, key="state", bind="query-params")
+    return next((state for state, word in STATES.items() if word == chosen), None)
 
 
 def _grid(board: Board, report: str, rows: list[Row], most_height: int) -> Row | None:
@@ -177,6 +220,8 @@ def show_finding(board: Board, row: Row) -> None:
                 st.link_button("Open the record", url, icon=":material/open_in_new:")
             if row.get("fix_action"):
                 board.link("fixes", "A fix is proposed")
+        if row.get("decided_by"):
+            st.text(f"State: {_state(row)}, by {printable(row['decided_by'])}: {printable(row['decision_reason'] or '')}")
         st.text(f"Finding {printable(row['finding_id'])}; the address of this page shows it again.")
 
 

@@ -9,7 +9,8 @@ from typing import Any, Final
 import duckdb
 import streamlit as st
 
-from pipelines.reports import REPORTS, report_rows
+from pipelines.catalogue import OVERVIEWS, REPORTS
+from pipelines.reports import report_rows
 from pipelines.warehouse import NoSnapshot, Snapshot, current_version, open_current
 
 Row = dict[str, Any]
@@ -17,6 +18,8 @@ Row = dict[str, Any]
 # Readers of one process share a snapshot; the one before stays open for sessions that are in the middle of a page.
 _SNAPSHOTS_OPEN: Final = 3
 _ANSWERS_KEPT: Final = 120
+# states in which a finding is left out of the lists
+SET_ASIDE: Final = ("snoozed", "waived")
 
 _RUN: Final = "select * from marts.rpt_run"
 _SOURCES: Final = "select * from marts.rpt_sources order by source = 'files', source_name"
@@ -117,7 +120,7 @@ def _rows(version: str, sql: str) -> list[Row]:
 
 @st.cache_data(max_entries=_ANSWERS_KEPT, show_spinner=False)
 def _report(version: str, name: str) -> list[Row]:
-    return report_rows(_opened(version), REPORTS[name])
+    return report_rows(_opened(version), (REPORTS | OVERVIEWS)[name])
 
 
 @dataclass(frozen=True)
@@ -150,6 +153,10 @@ class Reader:
     def findings(self, report: str) -> list[Row]:
         """Return the findings of a report as `handoff report` prints them, most severe first."""
         return _report(self.version, report)
+
+    def set_aside(self, report: str) -> list[Row]:
+        """Return the findings of a report that somebody snoozed or waived."""
+        return [row for row in _report(self.version, "set-aside") if row["report"] == report and row["state"] in SET_ASIDE]
 
     def owners(self) -> list[str]:
         """Return everybody who owns something."""

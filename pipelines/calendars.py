@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from icalendar import Calendar, Event
 
+from pipelines.catalogue import OVERVIEWS, REPORTS
 from pipelines.errors import ConfigurationError
-from pipelines.reports import OVERVIEWS, REPORTS, printable
+from pipelines.reports import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pipelines.reports import Occasion, Report
+    from pipelines.catalogue import Occasion, Report
 
 Row = dict[str, Any]
 

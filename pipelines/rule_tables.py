@@ -15,16 +15,19 @@ import duckdb
 # What is wrong with a cell, and how to repair it; None when nothing is.
 Complaint = tuple[str, str] | None
 
+_STAGE_FLAGS: Final = ("is_handoff", "is_closed_won", "is_closed_lost", "is_skippable")
 # table -> columns that must be there and may not be empty
 REQUIRED_TABLES: Final[dict[str, tuple[str, ...]]] = {
     "rule_organisation": ("key", "value"),
     "rule_pipelines": ("pipeline_id", "pipeline_kind", "is_delivering", "engagement_policy", "is_renewable"),
-    "rule_stages": ("pipeline_id", "stage_id", "stage_key", "stage_rank", "is_handoff", "is_closed_won", "is_closed_lost"),
+    "rule_stages": ("pipeline_id", "stage_id", "stage_key", "stage_rank", *_STAGE_FLAGS),
+    "rule_move_sources": ("source_type", "source_name", "is_bypassing"),
     "rule_sources": ("source", "source_name", "max_age_hours", "is_shrink_guarded"),
     "rule_summary_lines": ("summary_key", "summary_rank", "label", "what_to_do"),
     "rule_findings": ("rule_id", "report", "summary_key", "title", "severity", "kind", "needs", "owner_team", "what_to_do"),
     "rule_thresholds": ("key", "value", "unit"),
-    "rule_renewal_windows": ("window_key", "window_name", "from_days", "to_days", "window_rank"),
+    "rule_renewal_windows": ("window_key", "window_name", "from_days", "to_days", "window_rank", "expected_stage_key"),
+    "rule_renewal_statuses": ("renewal_status", "meaning"),
     "rule_placeholders": ("placeholder",),
     "rule_validators": ("validator", "pattern", "message"),
     "rule_contact_roles": ("role_key", "role_name", "label", "minimum_count", "required_from", "severity"),
@@ -34,6 +37,7 @@ REQUIRED_TABLES: Final[dict[str, tuple[str, ...]]] = {
     "rule_contact_fields": ("field_key", "label", "property", "validator", "severity"),
     "rule_engagement_statuses": ("store", "status", "is_started", "is_active", "is_complete"),
     "rule_cost_sources": ("cost_source", "source_rank"),
+    "rule_evidence": ("field", "wakes_snooze", "ends_waiver"),
     "rule_guards": ("key", "value"),
     "rule_holidays": ("holiday_on",),
     "rule_test_deals": ("name_pattern",),
@@ -47,6 +51,7 @@ REQUIRED_TABLES: Final[dict[str, tuple[str, ...]]] = {
 }
 # table -> further columns that must be there; their cells may be empty
 OPTIONAL_CELLS: Final[dict[str, tuple[str, ...]]] = {
+    "rule_stages": ("sla_days", "sla_reason", "valid_from", "valid_to"),
     "rule_findings": ("fix_action",),
     "rule_summary_lines": ("report",),
     "rule_intake_fields": ("minimum_characters_key", "fallback_characters_key", "required_if"),
@@ -79,9 +84,13 @@ REQUIRED_KEYS: Final[dict[str, frozenset[str]]] = {
         {
             *("handoff_request_business_days", "handoff_engagement_business_days", "handoff_started_business_days"),
             *("renewal_horizon_days", "renewal_touch_before_end_days", "renewal_touch_recent_days", "renewal_notice_days"),
-            *("lapsed_grace_days", "budget_forecast_ratio", "budget_months_reported", "budget_settle_days"),
+            *("renewal_deal_due_days", "renewal_talk_due_days", "renewal_gap_days", "renewal_overlap_days"),
+            *("lapsed_grace_days", "lapsed_notice_days", "lapsed_cost_usd", "lapsed_cost_days", "lapsed_cost_window_days"),
+            *("lapsed_issue_recent_days", "budget_forecast_ratio", "budget_months_reported", "budget_settle_days"),
             *("budget_forecast_history_days", "budget_forecast_minimum_days", "budget_no_agreement_usd"),
             *("budget_unattributed_ratio", "budget_unattributed_usd", "mass_change_ratio", "mass_change_minimum"),
+            *("stage_lookback_days", "stage_misclick_minutes", "stage_passing_minutes", "stage_dates_apart_days"),
+            *("stage_conversion_days", "stage_cohort_days", "stage_history_kept_entries"),
         }
     ),
 }
@@ -92,6 +101,7 @@ REFERENCES: Final[tuple[tuple[str, str, str, str], ...]] = (
     ("rule_contact_fields", "validator", "rule_validators", "validator"),
     ("rule_intake_fields", "required_from", "rule_stages", "stage_key"),
     ("rule_contact_roles", "required_from", "rule_stages", "stage_key"),
+    ("rule_renewal_windows", "expected_stage_key", "rule_stages", "stage_key"),
     ("rule_intake_fields", "minimum_characters_key", "rule_thresholds", "key"),
     ("rule_intake_fields", "fallback_characters_key", "rule_thresholds", "key"),
     ("rule_intake_fields", "owner_team", "map_teams_to_owners", "owner_team"),
@@ -111,7 +121,7 @@ _BOOLEANS: Final = frozenset({"true", "false"})
 _WHOLE_NUMBERS: Final = frozenset(
     {
         *("stage_rank", "source_rank", "summary_rank", "tag_rank", "window_rank", "weight"),
-        *("minimum_count", "from_days", "to_days", "max_age_hours"),
+        *("minimum_count", "from_days", "to_days", "sla_days", "max_age_hours"),
     }
 )
 _NUMBERS: Final = frozenset({"rate_to_org"})
@@ -120,9 +130,12 @@ _PATTERNS: Final = frozenset({"pattern", "name_pattern"})
 _WORDS: Final[dict[str, tuple[str, ...]]] = {
     "severity": ("blocker", "high", "medium", "low"),
     "kind": ("absence", "presence"),
-    "report": ("handoff-gaps", "missing-intake", "renewals-due", "budget-overruns"),
+    "report": ("handoff-gaps", "missing-intake", "renewals-due", "lapsed-but-active", "budget-overruns", "stage-gates"),
     "engagement_policy": ("new", "continue", "none"),
+    "meaning": ("undecided", "renewing", "leaving", "renewed"),
     "cost_source": ("files", "exports", "aws"),
+    "wakes_snooze": ("exactly", "rounded", "never"),
+    "ends_waiver": ("exactly", "rounded", "never"),
     "owner_from": ("deal", "engagement"),
     "required_if": ("hosted_by_us",),
 }

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 
-from pipelines import clock, transform, warehouse
+from pipelines import clock, decisions, transform, warehouse
 from pipelines.checks import ShrinkGuard
 from pipelines.drift import record_drift
 from pipelines.errors import ConfigurationError, HandoffError
@@ -238,6 +238,11 @@ def _land_files(run: _Run, costs: CostImport | None) -> None:
 def _build(run: _Run) -> None:
     _write_run_tables(run.result, run.rules, run.started_at, run.building)
     record_drift(run.building, run.previous_file, run.result.outcomes, run.rules, run.started_at)
+    is_other_data = any(
+        outcome.source in run.before and run.before[outcome.source].is_sandbox != outcome.is_sandbox
+        for outcome in run.result.outcomes
+    )
+    decisions.bring_in(run.home, run.building, forget_states=is_other_data)
     run.progress.step("Building the models")
     run.result.build = transform.build(
         building_file=run.building,

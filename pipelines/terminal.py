@@ -14,7 +14,7 @@ from pipelines.reports import printable, shown_text
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pipelines.reports import Report
+    from pipelines.catalogue import Report
 
 Row = dict[str, Any]
 

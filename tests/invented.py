@@ -19,10 +19,14 @@ _FINDING = (
     "deal_id text, community_name text, owner_team text, owner text, due_on date, is_overdue boolean, reason text, "
     "what_to_do text, fix_action text, record_url text, evidence text, as_of_on date"
 )
+_LIFECYCLE = (
+    "state text, state_since_at timestamptz, first_seen_at timestamptz, last_seen_at timestamptz, resolved_at timestamptz, "
+    "reopen_count bigint, snoozed_until_on date, decision_reason text, decided_by text, decided_at timestamptz"
+)
 MONEY = "decimal(18,2)"
 # the contract of the marts, as DDL
 TABLES = {
-    "marts.fct_findings": _FINDING,
+    "marts.fct_findings": f"{_FINDING}, {_LIFECYCLE}",
     "marts.fct_handoff_gaps": (
         f"{_FINDING}, pipeline_name text, stage_name text, stage_entered_at timestamptz, handoff_started_on date, company_name text, "
         f"deal_owner text, delivery_owner text, start_on date, end_on date, amount {MONEY}, currency text, engagement_ids text, "
@@ -69,14 +73,17 @@ TABLES = {
     "marts.rpt_summary": "summary_rank integer, summary_key text, label text, value_text text, what_to_do text, report text",
     "marts.rpt_rule_evaluations": (
         "rule_id text, title text, report text, severity text, kind text, needs text, gate text, gate_reason text, "
-        "open_count integer, indeterminate_count integer, what_to_do text, reason text, as_of_on date"
+        "open_count integer, indeterminate_count integer, set_aside_count integer, what_to_do text, reason text, as_of_on date"
     ),
     "marts.rpt_sources": (
         "source text, source_name text, status text, is_sandbox boolean, last_attempt_at timestamptz, last_complete_at timestamptz, "
         "max_age_hours integer, error text, row_count bigint, request_count bigint, retry_count bigint, quarantined_count bigint, "
         "load_seconds double, paid_call_count bigint, paid_usd decimal(18,2)"
     ),
-    "marts.rpt_source_tables": "source text, table_name text, row_count bigint",
+    "marts.rpt_source_tables": (
+        "source text, table_name text, row_count bigint, reading_mode text, reading_reason text, fully_read_at timestamptz,"
+        " vendor_row_count bigint"
+    ),
     "marts.rpt_quarantine": (
         "source text, table_name text, record_ref text, reason text, payload text, quarantined_at timestamptz"
     ),
@@ -391,7 +398,17 @@ def _run_tables():
             }
             for source, name, rows in sources
         ],
-        "marts.rpt_source_tables": [{"source": "hubspot", "table_name": "deals", "row_count": 120}],
+        "marts.rpt_source_tables": [
+            {
+                "source": "hubspot",
+                "table_name": "deals",
+                "row_count": 120,
+                "reading_mode": "full",
+                "reading_reason": "500 records or fewer",
+                "fully_read_at": SEEN,
+                "vendor_row_count": None,
+            }
+        ],
         "marts.rpt_quarantine": [
             {
                 "source": "airtable", "table_name": "records", "record_ref": "recBroken", "reason": "Start is not a date",
@@ -401,7 +418,7 @@ def _run_tables():
         "marts.rpt_rule_evaluations": [
             {
                 "rule_id": rule, "title": f"Title of {rule}", "report": report, "severity": "high", "kind": "absence",
-                "needs": "hubspot;airtable", "gate": "evaluated", "open_count": 1, "indeterminate_count": 0,
+                "needs": "hubspot;airtable", "gate": "evaluated", "open_count": 1, "indeterminate_count": 0, "set_aside_count": 0,
                 "what_to_do": "Do it", "reason": "Because", "as_of_on": AS_OF,
             }
             for report, rules in reports.items()
@@ -435,8 +452,6 @@ def rows():
     fields, intake_deals = _intake()
     chains, renewals = _renewals()
     months, overruns, days = _budget()
-    names = [column.split()[0] for column in _FINDING.split(", ")]
-    united = [*gaps, *(row for row in fields if row.get("finding_id")), *renewals, *overruns]
     changes = [
         {
             "change_id": "create_airtable_engagement:deal-1021", "finding_id": "HG01:deal-1021",
@@ -456,7 +471,6 @@ def rows():
         },
     ]  # fmt: skip
     return {
-        "marts.fct_findings": [{name: row.get(name) for name in names} for row in united],
         "marts.fct_handoff_gaps": gaps,
         "marts.rpt_handoff_deals": handoff_deals,
         "marts.fct_missing_intake": fields,
@@ -471,8 +485,22 @@ def rows():
     }
 
 
+def all_findings(tables):
+    """Return what fct_findings makes of the findings of the reports."""
+    names = [column.split()[0] for column in _FINDING.split(", ")]
+    marts = ("fct_handoff_gaps", "fct_missing_intake", "fct_renewal_findings", "fct_budget_overruns")
+    return [
+        {name: row.get(name) for name in names}
+        | {"state": row["status"], "state_since_at": SEEN, "first_seen_at": SEEN, "last_seen_at": SEEN, "reopen_count": 0}
+        for mart in marts
+        for row in tables[f"marts.{mart}"]
+        if row.get("finding_id")
+    ]
+
+
 def publish(home, tables, run_id=RUN_ID):
-    """Publish ``tables`` as a snapshot of ``home`` and return its folder."""
+    """Publish ``tables`` as a snapshot of ``home`` and return its folder; fct_findings is made of the reports' unless it is given."""
+    tables = {"marts.fct_findings": all_findings(tables), **tables}
     with warehouse.run_lock(home, what="test", started_at=SEEN):
         building = warehouse.begin_private_copy(home)
         building.unlink(missing_ok=True)

@@ -252,7 +252,11 @@ def test_two_runs_at_once_one_works_and_the_other_names_it(home):
 @pytest.mark.parametrize(
     ("arguments", "exit_code", "words"),
     [
-        (["report", "nonsense"], 2, ["'nonsense'", "handoff-gaps, missing-intake, renewals-due, budget-overruns"]),
+        (
+            ["report", "nonsense"],
+            2,
+            ["'nonsense'", "handoff-gaps, missing-intake, renewals-due, lapsed-but-active, budget-overruns"],
+        ),
         (["report", "findings", "nonsense"], 2, ["'nonsense'"]),
         (["apply", "nonsense"], 1, ["nonsense", "`handoff plan`"]),
         (["apply", "../../../etc/passwd"], 1, ["`handoff plan`"]),

@@ -35,6 +35,7 @@ def kill_during_sync(home, line_number, seconds):
     process.stderr.close()
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_killed_at_eleven_moments_the_last_snapshot_stays_and_the_next_run_is_whole(copy_of_demo):
     expected = set(truth())

@@ -48,6 +48,7 @@ def test_a_vendor_that_stops_makes_its_findings_indeterminate_and_nothing_new(co
     assert "STALE since" in report.stderr
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_a_vendor_that_never_answered_is_not_evaluated(home, served, vendor):
     home.parent.mkdir(exist_ok=True)

@@ -21,7 +21,7 @@ def test_a_second_sync_finds_the_same(copy_of_demo):
     before = findings(copy_of_demo)
     done = run(copy_of_demo, "sync")
     assert done.returncode == 0, done.stderr
-    volatile = {"evidence"}  # says when the source was read
+    volatile = {"evidence", "last_seen_at"}  # they say when the sources were read
     after = findings(copy_of_demo)
     assert {key: {k: v for k, v in row.items() if k not in volatile} for key, row in after.items()} == {
         key: {k: v for k, v in row.items() if k not in volatile} for key, row in before.items()
@@ -39,7 +39,9 @@ def test_every_finding_explains_itself(demo_home):
 
 
 def test_the_reports_name_each_finding_once(demo_home):
-    done = run(demo_home, "report", "handoff-gaps", "missing-intake", "renewals-due", "budget-overruns", "--format", "json")
+    from pipelines.catalogue import REPORTS
+
+    done = run(demo_home, "report", *(name for name in REPORTS if name != "findings"), "--format", "json")
     assert done.returncode == 0, done.stderr
     named = [row["finding_id"] for row in json.loads(done.stdout)]
     assert sorted(named) == sorted(truth())

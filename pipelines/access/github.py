@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 # Time to make a new token before a daily sync stops
 _EXPIRY_NOTICE: Final = timedelta(days=7)
 _FINE_GRAINED: Final = (
-    "Make a fine-grained token (Settings > Developer settings) with organization Projects: read and Issues: read, and set GITHUB_TOKEN; "
+    "Make a fine-grained token (Settings > Developer settings) with organization Projects: read, Issues: read and "
+    "Pull requests: read, and set GITHUB_TOKEN; "
     "`handoff apply` has GITHUB_WRITE_TOKEN."
 )
 

@@ -375,6 +375,36 @@ OPS_TABLES: Final[dict[str, Columns]] = {
         "seen_at": "timestamp",
         "load_id": "text",
     },
+    "decisions": {  # what people decided about findings, as the ledger has it; the last one about a finding counts
+        "seq": "bigint",
+        "finding_id": "text",
+        "kind": "text",  # ack | snooze | waive | reopen
+        "until_on": "date",  # of a snooze: the day on which the finding is back
+        "reason": "text",
+        "decided_by": "text",
+        "decided_at": "timestamp",
+        "evidence_hash": "text",  # of what the decision was about
+    },
+    "finding_states": {  # marts.fct_finding_states as the snapshot before had it
+        **dict.fromkeys(
+            ("finding_id", "rule_id", "report", "status", "severity", "subject_type", "subject_id", "subject"), "text"
+        ),
+        **dict.fromkeys(("deal_id", "community_name", "owner_team", "owner"), "text"),
+        "due_on": "date",
+        "is_overdue": "bool",
+        **dict.fromkeys(("reason", "what_to_do", "fix_action", "record_url", "evidence"), "text"),
+        "as_of_on": "date",
+        "state": "text",
+        **dict.fromkeys(("state_since_at", "first_seen_at", "last_seen_at", "resolved_at"), "timestamp"),
+        "reopen_count": "bigint",
+        "snoozed_until_on": "date",
+        "decision_reason": "text",
+        "decided_by": "text",
+        "decided_at": "timestamp",
+        "evidence_hash": "text",
+        "material_hash": "text",
+        "ended_decision_seq": "bigint",  # the last decision that is over
+    },
 }
 
 _DUCKDB_TYPES: Final = {

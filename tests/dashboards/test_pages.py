@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import shutil
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import invented
 import opened_pages
@@ -160,6 +160,25 @@ def test_an_address_with_a_finding_shows_its_evidence(published):
         "Source": "hubspot",
         "Seen at": "16 Nov 2026 06:00 UTC",
     }
+
+
+def test_a_page_counts_what_is_set_aside_and_shows_it_when_its_state_is_chosen(home, tables):
+    rows = invented.all_findings(tables)
+    [blocker] = [row for row in rows if row["finding_id"] == "HG01:deal-1021"]
+    blocker.update(
+        state="snoozed", snoozed_until_on=date(2026, 12, 1), decided_by="Rosa Lindqvist", decision_reason="They are on leave"
+    )
+    tables["marts.fct_findings"] = rows
+    invented.publish(home, tables)
+    page = open_page("handoff")
+    assert blocker["subject"] not in set(grid(page, "What to do")["Subject"])
+    assert "1 finding set aside." in said(page)
+    page = open_page("handoff", state="snoozed", finding="HG01:deal-1021")
+    [row] = grid(page, "What to do").to_dict("records")
+    assert (row["Subject"], row["State"], row["Since"]) == (blocker["subject"], "snoozed until 1 Dec 2026", "16 Nov 2026")
+    assert "State: snoozed until 1 Dec 2026, by Rosa Lindqvist: They are on leave" in said(page)
+    page = open_page("handoff", state="waived")
+    assert "No finding is waived." in [element.value for element in page.info]
 
 
 def test_many_findings_are_shown_as_far_as_a_browser_bears_and_each_can_still_be_linked_to(home, tables):

@@ -88,6 +88,7 @@ def spent(state, account, month, service=""):
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_tags_exports_and_days_that_stay_count_every_account_and_month_once(handoff, tmp_path):
     handoff("sync")
@@ -124,6 +125,7 @@ def test_tags_exports_and_days_that_stay_count_every_account_and_month_once(hand
     assert counted(handoff.home, EXPORTED) == expected
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_days_that_stay_are_never_the_sandboxs_once_aws_is_real(handoff):
     handoff("sync")

@@ -58,7 +58,9 @@ def set_aside(home) -> list[dict]:
 
 
 def state(home) -> tuple:
-    findings = warehouse.open_current(home).rows("select * exclude (evidence) from marts.fct_findings order by finding_id")
+    findings = warehouse.open_current(home).rows(
+        "select * exclude (evidence, last_seen_at) from marts.fct_findings order by finding_id"
+    )
     months = warehouse.open_current(home).rows("select * from marts.fct_budget_months order by all")
     return imported_costs(home), rows_loaded(home), findings, months
 

@@ -187,6 +187,9 @@ def test_truth_names_findings_that_can_be_made_of_records_that_exist(state, trut
                 assert contact[2] in contact_fields
             else:
                 assert rest[0] in intake | roles
+        elif rest and rule_id.startswith("SG"):
+            entries = deals[record].history["dealstage"]
+            assert rest[0] in {f"{entry['value']}-{re.sub('[-:]|[.]000', '', entry['timestamp'])}" for entry in entries}
         elif rest:
             assert rest[0] in {"2026-10", "2026-11"}
 

@@ -115,12 +115,13 @@ def test_a_change_in_the_middle_of_a_list_of_issues_is_never_lost(sandbox, tmp_p
     if is_one_moment:
         for issue in issues:
             issue["updated_at"] = "2026-11-10T09:00:00Z"
-    number, change = make(issues, place)
+    changed, change = make(issues, place)
 
     def touched(table, row):
-        return table == "issues" and row["number"] == number
+        return table == "issues" and row["number"] == changed
 
-    assert_nothing_is_lost(sandbox, "github", "/bd-requests/issues", change, tmp_path, touched=touched)
+    number = 3 if is_one_moment else 1  # the first page of a second comes twice anyway
+    assert_nothing_is_lost(sandbox, "github", "/bd-requests/issues", change, tmp_path, touched=touched, number=number)
 
 
 # Items of a project of GitHub

@@ -160,7 +160,8 @@ def test_a_purged_record_leaves_no_ghost_because_the_portals_count_is_compared(w
     warehouse.read()
     mode, reason = warehouse.modes()["companies"]
     assert mode == "full"
-    assert "the portal counts 34 and the changes lead to 35" in reason
+    there = len(live(warehouse, "companies"))
+    assert f"the portal counts {there} and the changes lead to {there + 1}" in reason
     assert_like_a_first_reading(warehouse, tmp_path)
 
 

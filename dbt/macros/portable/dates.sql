@@ -23,6 +23,35 @@
     date_diff('day', {{ first }}, {{ last }})
 {%- endmacro %}
 
+{% macro seconds_between(first, last) -%}
+    date_diff('second', {{ first }}, {{ last }})
+{%- endmacro %}
+
+{% macro minutes_in_seconds(minutes) -%}
+    (cast({{ minutes }} as integer) * 60)
+{%- endmacro %}
+
+{% macro seconds_in_days(seconds) -%}
+    ({{ seconds }} / 86400.0)
+{%- endmacro %}
+
+{% macro add_seconds(instant, seconds) -%}
+    ({{ instant }} + to_seconds({{ seconds }}))
+{%- endmacro %}
+
+{# 20261105T180000Z: the form in which ids name an instant. #}
+{% macro instant_key(instant) -%}
+    strftime(timezone('UTC', {{ instant }}), '%Y%m%dT%H%M%SZ')
+{%- endmacro %}
+
+{# "3 minutes"; "40 seconds" where it is less than a minute #}
+{% macro duration_words(seconds) -%}
+    case
+        when {{ seconds }} < 60 then {{ count_words(seconds, 'second') }}
+        else {{ count_words('cast(floor(' ~ seconds ~ ' / 60) as bigint)', 'minute') }}
+    end
+{%- endmacro %}
+
 {% macro add_days(day, number) -%}
     cast({{ day }} + cast({{ number }} as integer) as date)
 {%- endmacro %}

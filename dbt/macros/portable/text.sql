@@ -49,3 +49,14 @@
 {% macro airtable_url(base_id, table_id, record_id) -%}
     ('https://airtable.com/' || {{ base_id }} || '/' || {{ table_id }} || '/' || {{ record_id }})
 {%- endmacro %}
+
+{# A number in a text, rounded to its first digit ("1734.20" and "2100" are both "2000"); null for what is no number. #}
+{% macro first_digit(text) -%}
+    case
+        when try_cast({{ text }} as double) = 0 then '0'
+        else cast(cast(
+            round(try_cast({{ text }} as double) / pow(10, floor(log10(abs(try_cast({{ text }} as double))))))
+            * pow(10, floor(log10(abs(try_cast({{ text }} as double)))))
+            as decimal(28, 2)) as varchar)
+    end
+{%- endmacro %}

@@ -8,29 +8,36 @@ united as (
     select * from {{ ref('act_open_github_issues') }}
 ),
 
+-- what people set aside is not mended behind their back
+set_aside as (
+    select * from {{ ref('fct_findings') }}
+    where state in ('snoozed', 'waived')
+),
+
 final as (
     select
-        change_id,
-        finding_id,
-        recipe,
-        system,
-        object,
-        record_id,
-        field,
-        before,
-        after,
-        policy,
-        reason,
-        risk,
-        is_reversible,
-        natural_key,
-        depends_on,
-        record_url,
-        needs,
-        is_blocked,
-        blocked_reason,
-        as_of_on
+        united.change_id,
+        united.finding_id,
+        united.recipe,
+        united.system,
+        united.object,
+        united.record_id,
+        united.field,
+        united.before,
+        united.after,
+        united.policy,
+        united.reason,
+        united.risk,
+        united.is_reversible,
+        united.natural_key,
+        united.depends_on,
+        united.record_url,
+        united.needs,
+        united.is_blocked or set_aside.finding_id is not null as is_blocked,
+        coalesce(united.blocked_reason, 'somebody ' || set_aside.state || ' the finding') as blocked_reason,
+        united.as_of_on
     from united
+    left join set_aside on united.finding_id = set_aside.finding_id
 )
 
 select * from final

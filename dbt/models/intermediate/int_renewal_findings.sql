@@ -17,7 +17,7 @@ no_renewal_deal as (
     select
         heads.deal_id,
         'RN01' as rule_id,
-        heads.effective_end_on as due_on,
+        {{ business_day_until(add_days('heads.effective_end_on', '-' ~ threshold('renewal_deal_due_days'))) }} as due_on,
         heads.deal_name
         || case
             when heads.days_to_end < 0 then ' ended ' || {{ count_words('(-heads.days_to_end)', 'day') }} || ' ago, on '
@@ -41,7 +41,7 @@ silence as (
     select
         heads.deal_id,
         'RN04' as rule_id,
-        heads.effective_end_on as due_on,
+        {{ business_day_until(add_days('heads.effective_end_on', '-' ~ threshold('renewal_talk_due_days'))) }} as due_on,
         heads.deal_name || ' ends in ' || {{ count_words('heads.days_to_end', 'day') }} || ', '
         || case
             when not heads.is_owner_active and not heads.is_renewal_owner_active

@@ -1,30 +1,16 @@
 with
 
-handoff as (
-    select * from {{ ref('fct_handoff_gaps') }}
-),
-
-intake as (
-    select * from {{ ref('fct_missing_intake') }}
-    where finding_id is not null
-),
-
-renewals as (
-    select * from {{ ref('fct_renewal_findings') }}
-),
-
-costs as (
-    select * from {{ ref('fct_budget_overruns') }}
+states as (
+    select * from {{ ref('fct_finding_states') }}
 ),
 
 final as (
-    select {{ finding_columns() }} from handoff
-    union all
-    select {{ finding_columns() }} from intake
-    union all
-    select {{ finding_columns() }} from renewals
-    union all
-    select {{ finding_columns() }} from costs
+    select
+        {{ finding_columns() }},
+        {{ lifecycle_columns() }}
+    from states
+    -- those of a later day are no findings of this one
+    where state <> 'resolved' and as_of_on = {{ as_of() }}
 )
 
 select * from final

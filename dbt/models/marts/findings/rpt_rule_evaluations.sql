@@ -7,8 +7,9 @@ gates as (
 counts as (
     select
         rule_id,
-        count(*) filter (where status = 'open') as open_count,
-        count(*) filter (where status = 'indeterminate') as indeterminate_count
+        count(*) filter (where state in ('open', 'acknowledged')) as open_count,
+        count(*) filter (where state = 'indeterminate') as indeterminate_count,
+        count(*) filter (where state in ('snoozed', 'waived')) as set_aside_count
     from {{ ref('fct_findings') }}
     group by rule_id
 ),
@@ -26,6 +27,7 @@ final as (
         gates.gate_reason,
         cast(coalesce(counts.open_count, 0) as integer) as open_count,
         cast(coalesce(counts.indeterminate_count, 0) as integer) as indeterminate_count,
+        cast(coalesce(counts.set_aside_count, 0) as integer) as set_aside_count,
         gates.what_to_do,
         gates.rule_reason as reason,
         {{ as_of() }} as as_of_on

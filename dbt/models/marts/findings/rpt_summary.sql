@@ -19,9 +19,10 @@ evaluations as (
 counts as (
     select
         rules.summary_key,
-        count(*) filter (where findings.status = 'open') as open_count,
-        count(*) filter (where findings.status = 'indeterminate') as unknown_count,
-        count(*) filter (where findings.status = 'open' and findings.severity = 'blocker') as blocker_count
+        count(*) filter (where findings.state in ('open', 'acknowledged')) as open_count,
+        count(*) filter (where findings.state = 'indeterminate') as unknown_count,
+        count(*) filter (where findings.state in ('snoozed', 'waived')) as set_aside_count,
+        count(*) filter (where findings.state in ('open', 'acknowledged') and findings.severity = 'blocker') as blocker_count
     from findings
     inner join rules on findings.rule_id = rules.rule_id
     group by rules.summary_key
@@ -52,6 +53,10 @@ final as (
                     else ''
                 end
                 || case when counts.unknown_count > 0 then ', ' || cast(counts.unknown_count as varchar) || ' unknown' else '' end
+                || case
+                    when counts.set_aside_count > 0 then ', ' || cast(counts.set_aside_count as varchar) || ' set aside'
+                    else ''
+                end
                 || case
                     when gates.not_evaluated_count > 0
                         then ', ' || {{ count_words('gates.not_evaluated_count', 'rule') }} || ' not evaluated'

@@ -2,6 +2,8 @@ with
 
 broken as (
     select * from {{ ref('int_renewal_findings') }}
+    union all
+    select * from {{ ref('int_renewal_conflicts') }}
 ),
 
 final as (

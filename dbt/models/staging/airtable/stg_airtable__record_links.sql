@@ -25,7 +25,12 @@ linked as (
 
 targets as (
     select
-        linked.*,
+        linked.base_id,
+        linked.table_id,
+        linked.record_id,
+        linked.field_id,
+        linked.linked_table_id,
+        linked._load_id,
         {{ airtable_record_of('cast(target.content as varchar)') }} as linked_record_id
     from linked
     cross join {{ json_elements('linked.targets') }} as target (content)

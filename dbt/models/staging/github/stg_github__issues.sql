@@ -18,6 +18,7 @@ final as (
         milestone_title,
         html_url as issue_url,
         created_at,
+        updated_at,
         closed_at,
         _dlt_load_id as _load_id
     from source

@@ -1,0 +1,11 @@
+with
+
+broken as (
+    select * from {{ ref('int_lapsed_findings') }}
+),
+
+final as (
+    {{ findings_of('broken', ['effective_end_on', 'days_lapsed', 'decision_due_on', 'uncovered_usd']) }}
+)
+
+select * from final
