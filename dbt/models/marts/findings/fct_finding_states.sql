@@ -10,18 +10,7 @@ previous as (
 ),
 
 found as (
-    select {{ finding_columns() }} from {{ ref('fct_handoff_gaps') }}
-    union all
-    select {{ finding_columns() }} from {{ ref('fct_missing_intake') }}
-    where finding_id is not null
-    union all
-    select {{ finding_columns() }} from {{ ref('fct_renewal_findings') }}
-    union all
-    select {{ finding_columns() }} from {{ ref('fct_lapsed_findings') }}
-    union all
-    select {{ finding_columns() }} from {{ ref('fct_budget_overruns') }}
-    union all
-    select {{ finding_columns() }} from {{ ref('rpt_stage_gates') }}
+    select * from {{ ref('int_found_findings') }}
 ),
 
 -- the last word counts
