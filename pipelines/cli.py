@@ -134,6 +134,9 @@ def report(  # noqa: PLR0917 - typer hands them over by keyword
         datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="Only what is known since this day, in reports that say since when."),
     ] = None,
+    as_of: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="As it was on this day, from the snapshots that are kept.")
+    ] = None,
     output: Annotated[Path | None, typer.Option(help="Write into this file instead; xlsx needs one.")] = None,
 ) -> None:
     """Print a report from the published snapshot, or write it into a file."""
@@ -142,7 +145,16 @@ def report(  # noqa: PLR0917 - typer hands them over by keyword
     settings, _ = _load(will_write=False)
     filters = Filters(owner, team, severity or (), since.date() if since else None)
     try:
-        print_reports(out, err, settings, names, output_format=output_format, filters=filters, output=output)
+        print_reports(
+            out,
+            err,
+            settings,
+            names,
+            output_format=output_format,
+            filters=filters,
+            output=output,
+            as_of=as_of.date() if as_of else None,
+        )
     except HandoffError as error:
         _stop(error)
 

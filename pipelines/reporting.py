@@ -24,11 +24,12 @@ from pipelines.reports import (
 )
 from pipelines.summary import snapshot_heading
 from pipelines.terminal import print_rows
-from pipelines.warehouse import NoSnapshot, open_current, write_bytes_durably
+from pipelines.warehouse import NoSnapshot, open_as_of, open_current, write_bytes_durably
 from pipelines.workbooks import as_workbook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import date
     from pathlib import Path
 
     from rich.console import Console
@@ -51,11 +52,15 @@ def print_reports(
     output_format: ReportFormat,
     filters: Filters,
     output: Path | None,
+    as_of: date | None = None,
 ) -> None:
-    """Print reports, or write them to ``output``. Raises HandoffError when one does not exist or cannot be had so."""
+    """Print reports, or write them to ``output``; of a past day from the snapshot that was kept of it.
+
+    Raises HandoffError when one does not exist or cannot be had so.
+    """
     reports = [report_named(name) for name in dict.fromkeys(names)]
     _check_format(reports, output_format, output)
-    with current_snapshot(settings) as snapshot:
+    with current_snapshot(settings, as_of) as snapshot:
         parts = [(report, report_rows(snapshot, report, filters)) for report in reports]
         heading = snapshot_heading(snapshot)
         for line in [*heading, *(line for report in reports for line in _caveats(snapshot, report))]:
@@ -76,15 +81,19 @@ def print_reports(
 
 
 @contextmanager
-def current_snapshot(settings: Settings) -> Iterator[Snapshot]:
-    """Open the published snapshot for a block. Raises NoSnapshot, also when another version of handoff built it with other marts."""
-    snapshot = open_current(settings.handoff_home)
+def current_snapshot(settings: Settings, as_of: date | None = None) -> Iterator[Snapshot]:
+    """Open the published snapshot for a block, or the one that was kept of a past day.
+
+    Raises NoSnapshot, also when another version of handoff built it with other marts.
+    """
+    home = settings.handoff_home
+    snapshot = open_as_of(home, as_of) if as_of else open_current(home)
     try:
         yield snapshot
     except (duckdb.CatalogException, duckdb.BinderException) as error:
         raise NoSnapshot(
             f"The snapshot {snapshot.run_id} was built by another version of handoff, without what this report reads "
-            f"({str(error).splitlines()[0]}). Run `handoff sync` to build a new one."
+            f"({str(error).splitlines()[0]}). " + ("Ask for another day." if as_of else "Run `handoff sync` to build a new one.")
         ) from error
     finally:
         snapshot.close()

@@ -28,15 +28,15 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import duckdb
 
 from pipelines.errors import ConfigurationError, HandoffError
+from pipelines.retention import as_of_of, versions_to_keep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import date
 
     import pandas as pd
 
 FILE_NAME: Final = "wh.duckdb"
-# A reader that resolved the pointer just before the oldest version went finds the next one; five versions give it time.
-VERSIONS_KEPT: Final = 5
 
 
 class Locked(HandoffError):
@@ -241,9 +241,11 @@ def _point_to(layout: Layout, version: Path) -> None:
 
 def _remove_old_versions(layout: Layout) -> None:
     current = current_version(layout.home)
-    others = sorted((path for path in layout.versions.iterdir() if path != current), key=lambda path: path.name, reverse=True)
-    for path in others[VERSIONS_KEPT - 1 :]:
-        shutil.rmtree(path)
+    dated = {path: as_of_of(path) for path in layout.versions.iterdir()}
+    kept = {current, *versions_to_keep(dated)}
+    for path in dated:
+        if path not in kept:
+            shutil.rmtree(path)
 
 
 class Snapshot:
@@ -290,6 +292,25 @@ class Snapshot:
     def close(self) -> None:
         """Let go of the file."""
         self._connection.close()
+
+
+def open_as_of(home: Path, day: date) -> Snapshot:
+    """Open the newest retained snapshot that speaks of ``day`` or of a day before. Raises NoSnapshot, naming the first day there is."""
+    root = Layout(home).versions
+    dated = {path: as_of for path in (root.iterdir() if root.is_dir() else ()) if (as_of := as_of_of(path)) is not None}
+    fitting = [path for path, as_of in dated.items() if as_of <= day]
+    if not fitting:
+        first = f"The oldest that is kept speaks of {min(dated.values())}" if dated else "None is kept"
+        raise NoSnapshot(
+            f"There is no snapshot of {day} or before in {home}. {first}; docs/architecture.md says what is kept how long."
+        )
+    version = max(fitting, key=lambda path: (dated[path], path.name))
+    try:
+        return Snapshot(version)
+    except duckdb.IOException as error:
+        raise NoSnapshot(
+            f"The snapshot {version} cannot be opened ({str(error).splitlines()[0]}). Run `handoff doctor` to see which is sound."
+        ) from error
 
 
 def open_current(home: Path) -> Snapshot:

@@ -8,23 +8,25 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import duckdb
 import pytest
 
 from pipelines import warehouse
+from pipelines.retention import versions_to_keep
 
 STARTED = datetime(2026, 11, 16, 6, tzinfo=UTC)
 
 
-def publish(home, run_id, rows):
+def publish(home, run_id, rows, as_of=None):
     with warehouse.run_lock(home, what="test", started_at=STARTED):
         building = warehouse.begin_private_copy(home)
         with duckdb.connect(str(building)) as connection:
             connection.execute("create or replace table t as select unnest(range(?)) as n", [rows])
             connection.execute("create or replace view v as select count(*) as n from t")
-        return warehouse.publish(home, run_id, {"published_at": STARTED.isoformat()})
+        return warehouse.publish(home, run_id, {"published_at": STARTED.isoformat(), "as_of": as_of})
 
 
 def test_views_survive_publication_and_copies(home):
@@ -150,3 +152,26 @@ def test_a_process_may_open_one_snapshot_twice(home):
         assert snapshot.rows("select current_setting('TimeZone') as zone") == [{"zone": "UTC"}]
         with pytest.raises(duckdb.Error):
             snapshot.rows("select * from read_text('/etc/hostname')")
+
+
+def test_of_the_days_and_months_before_the_newest_snapshots_the_last_of_each_is_kept():
+    days = [date(2026, 1, 1) + timedelta(days=number) for number in range(200)]
+    dated = {Path(f"{day:%Y%m%d}T0{hour}"): day for day in days for hour in (4, 8)}
+    kept = sorted(path.name for path in versions_to_keep(dated))
+    months = ["20260131T08", "20260228T08", "20260331T08", "20260430T08", "20260531T08", "20260630T08"]
+    last_week = [f"202607{day}T08" for day in range(13, 20)]
+    assert kept == sorted([*months, *last_week, "20260718T04", "20260719T04"])
+
+
+def test_a_snapshot_whose_day_cannot_be_read_is_kept_only_among_the_newest():
+    dated = {Path(f"r{number}"): None for number in range(9)}
+    assert {path.name for path in versions_to_keep(dated)} == {"r4", "r5", "r6", "r7", "r8"}
+
+
+def test_a_past_day_is_answered_by_the_newest_snapshot_that_speaks_of_it_or_of_a_day_before(home):
+    for number, day in enumerate(("2026-09-30", "2026-10-31", "2026-10-31", "2026-11-16")):
+        publish(home, f"r{number}", number, as_of=day)
+    assert warehouse.open_as_of(home, date(2026, 11, 15)).rows("select n from v") == [{"n": 2}]
+    assert warehouse.open_as_of(home, date(2026, 9, 30)).rows("select n from v") == [{"n": 0}]
+    with pytest.raises(warehouse.NoSnapshot, match="The oldest that is kept speaks of 2026-09-30"):
+        warehouse.open_as_of(home, date(2026, 9, 29))
