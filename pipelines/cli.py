@@ -17,8 +17,8 @@ from pipelines.catalogue import OVERVIEWS, REPORTS, ReportFormat, Severity
 from pipelines.documents import PageFormat, Side
 from pipelines.errors import ConfigurationError, HandoffError, file_problem
 from pipelines.progress import ConsoleProgress
-from pipelines.reports import Filters, printable
-from pipelines.rules import Rules, load_rules
+from pipelines.reports import Filters, as_json, printable
+from pipelines.rules import Rules, load_rules, mistakes_in
 from pipelines.settings import Settings, ambient_environment, load_settings
 
 app = typer.Typer(
@@ -31,6 +31,8 @@ app = typer.Typer(
 )
 import_app = typer.Typer(help="Load files that people hand in.", no_args_is_help=True)
 app.add_typer(import_app, name="import")
+rules_app = typer.Typer(no_args_is_help=True, help="Check the rule tables, or try a rule on the past.")
+app.add_typer(rules_app, name="rules")
 
 # what shells say of a command that Ctrl-C ended
 EXIT_INTERRUPTED: Final = 130
@@ -271,6 +273,45 @@ def import_costs(
         for item in costs.quarantine[:20]:
             out.print(f"  {item.place}: {printable(item.reason)}", markup=False)
         out.print("Correct these lines in the file and import it again; it replaces its earlier rows.")
+
+
+@rules_app.command("check")
+def rules_check() -> None:
+    """Name every mistake in the rule tables, with file, line and column."""
+    try:
+        directory = _settings().rules_dir
+    except HandoffError as error:
+        _stop(error)
+    mistakes = mistakes_in(directory)
+    for mistake in mistakes:
+        _say(mistake.sentence)
+    if mistakes:
+        _say(
+            f"{len(mistakes)} {'mistake' if len(mistakes) == 1 else 'mistakes'} in {directory}. Mend them; nothing runs before that."
+        )
+        raise typer.Exit(ConfigurationError.exit_code)
+    loaded = load_rules(directory)
+    modes = [f"{row['rule_id']} is {row['mode']}" for row in loaded.table("rule_modes")]
+    _say(f"{len(loaded.table('rule_findings'))} rules in {directory} are in order{''.join(f'; {mode}' for mode in modes)}.")
+
+
+@rules_app.command("backtest")
+def rules_backtest(
+    rule: Annotated[str, typer.Argument(metavar="RULE", help="The rule's id, such as SG06.")],
+    as_json_rows: Annotated[bool, typer.Option("--json", help="As JSON, a row for each day and finding.")] = False,
+) -> None:
+    """Say what a rule would have found over the past year, on the snapshots that are kept."""
+    from pipelines.backtest import as_rows, backtest, print_points
+
+    settings, rules = _load()
+    try:
+        points = backtest(settings.handoff_home, rules, rule, say=_say)
+    except HandoffError as error:
+        _stop(error)
+    if as_json_rows:
+        sys.stdout.write(as_json(as_rows(rule, points)) + "\n")
+    else:
+        print_points(out, rule, points)
 
 
 @app.command()

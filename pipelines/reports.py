@@ -105,7 +105,7 @@ def not_evaluated(snapshot: Snapshot, report: Report | None = None) -> list[str]
 
     Why stands above every report, once: see :func:`pipelines.summary.snapshot_heading`.
     """
-    rows = snapshot.rows("select * from marts.rpt_rule_evaluations where gate <> 'evaluated' order by rule_id")
+    rows = snapshot.rows("select * from marts.rpt_rule_evaluations where gate <> 'evaluated' and mode = 'on' order by rule_id")
     wanted = [
         row for row in rows if report is None or row["report"] in {report.name, report.rests_on} or report.name == "findings"
     ]

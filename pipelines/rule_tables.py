@@ -25,6 +25,7 @@ REQUIRED_TABLES: Final[dict[str, tuple[str, ...]]] = {
     "rule_sources": ("source", "source_name", "max_age_hours", "is_shrink_guarded"),
     "rule_summary_lines": ("summary_key", "summary_rank", "label", "what_to_do"),
     "rule_findings": ("rule_id", "report", "summary_key", "title", "severity", "kind", "needs", "owner_team", "what_to_do"),
+    "rule_modes": ("rule_id", "mode", "reason"),
     "rule_thresholds": ("key", "value", "unit"),
     "rule_renewal_windows": ("window_key", "window_name", "from_days", "to_days", "window_rank", "expected_stage_key"),
     "rule_renewal_statuses": ("renewal_status", "meaning"),
@@ -108,6 +109,7 @@ REFERENCES: Final[tuple[tuple[str, str, str, str], ...]] = (
     ("rule_findings", "owner_team", "map_teams_to_owners", "owner_team"),
     ("rule_findings", "summary_key", "rule_summary_lines", "summary_key"),
     ("rule_findings", "needs", "rule_sources", "source"),
+    ("rule_modes", "rule_id", "rule_findings", "rule_id"),
 )
 # Where the first word of a lookup in rule_intake_fields.csv leads: system and object of map_fields.csv
 LOOKUP_PLACES: Final = {
@@ -130,6 +132,7 @@ _PATTERNS: Final = frozenset({"pattern", "name_pattern"})
 _WORDS: Final[dict[str, tuple[str, ...]]] = {
     "severity": ("blocker", "high", "medium", "low"),
     "kind": ("absence", "presence"),
+    "mode": ("shadow", "off"),
     "report": ("handoff-gaps", "missing-intake", "renewals-due", "lapsed-but-active", "budget-overruns", "stage-gates"),
     "engagement_policy": ("new", "continue", "none"),
     "meaning": ("undecided", "renewing", "leaving", "renewed"),

@@ -25,7 +25,7 @@ from pipelines.rule_tables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 Row = dict[str, str]
@@ -96,19 +96,15 @@ class Rules:
 
 def load_rules(directory: Path) -> Rules:
     """Read and check every rule table in ``directory``. Raises ConfigurationError naming file, line and column."""
-    try:
-        tables = {table.path.stem: table for table in _read_tables(directory)}
-    except OSError as error:
-        raise ConfigurationError(
-            f"The rule tables in {directory} cannot be read ({error.strerror}: {error.filename}). "
-            "Give this user the right to read the folder and its files, or set RULES_DIR to another folder."
-        ) from error
-    for table in tables.values():
-        _check_keys(table)
-    _check_references(tables)
-    _check_lookups(tables)
-    _check_organisation(tables)
+    tables, mistakes = _examined(directory)
+    if mistakes:
+        raise mistakes[0]
     return Rules(directory, {name: [row for _, row in table.rows] for name, table in tables.items()})
+
+
+def mistakes_in(directory: Path) -> list[ConfigurationError]:
+    """Return everything that is wrong with the rule tables in ``directory``, each with file, line and column."""
+    return _examined(directory)[1]
 
 
 @dataclass(frozen=True)
@@ -127,7 +123,36 @@ class _Table:
         return {row[column] for _, row in self.rows}
 
 
-def _read_tables(directory: Path) -> list[_Table]:
+def _examined(directory: Path) -> tuple[dict[str, _Table], list[ConfigurationError]]:
+    """Return the tables of a folder and all that is wrong with them; what tables say about each other only once each can be read."""
+    tables: dict[str, _Table] = {}
+    mistakes: list[ConfigurationError] = []
+    unreadable: list[ConfigurationError] = []
+    try:
+        _check_folder(directory)
+        for path in sorted(directory.glob("*.csv")):
+            try:
+                tables[path.stem], found = _read_table(path)
+                mistakes += found
+            except ConfigurationError as error:
+                unreadable.append(error)
+    except ConfigurationError as error:
+        return {}, [error]
+    except OSError as error:
+        return {}, [
+            ConfigurationError(
+                f"The rule tables in {directory} cannot be read ({error.strerror}: {error.filename}). "
+                "Give this user the right to read the folder and its files, or set RULES_DIR to another folder."
+            )
+        ]
+    if not unreadable:
+        for table in tables.values():
+            mistakes += _mistaken_keys(table)
+        mistakes += (*_mistaken_references(tables), *_mistaken_lookups(tables), *_mistaken_organisation(tables))
+    return tables, [*unreadable, *mistakes]
+
+
+def _check_folder(directory: Path) -> None:
     if not directory.is_dir():
         raise ConfigurationError(
             f"The rule tables were looked for in {directory}, which is not a folder. "
@@ -139,11 +164,11 @@ def _read_tables(directory: Path) -> list[_Table]:
             f"The rule tables in {directory} lack {', '.join(f'{name}.csv' for name in missing)}. "
             "Copy the missing files from dbt/seeds/default and adapt them."
         )
-    return [_read_table(path) for path in sorted(directory.glob("*.csv"))]
 
 
-def _read_table(path: Path) -> _Table:
+def _read_table(path: Path) -> tuple[_Table, list[ConfigurationError]]:
     table = _Table(path, [])
+    mistakes: list[ConfigurationError] = []
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, strict=True)
@@ -154,36 +179,39 @@ def _read_table(path: Path) -> _Table:
                         f"{path}, line 1: the column {column} is missing. Add it; dbt/seeds/default/{path.name} shows the form."
                     )
             for row in reader:
-                _check_row(table, reader.line_num, header, row)
+                if None in row or any(value is None for value in row.values()):
+                    mistakes.append(
+                        ConfigurationError(
+                            f"{path}, line {reader.line_num}: the row has not {len(header)} cells like the header. "
+                            "Add or remove commas; a value with a comma stands in double quotes."
+                        )
+                    )
+                    continue
+                mistakes += _mistaken_cells(table, reader.line_num, row)
                 table.rows.append((reader.line_num, row))
     except (csv.Error, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path} is not a readable CSV file ({error}). Save it as UTF-8 CSV with commas.") from error
-    return table
+    return table, mistakes
 
 
-def _check_row(table: _Table, line: int, header: Sequence[str], row: Row) -> None:
-    if None in row or any(value is None for value in row.values()):
-        raise ConfigurationError(
-            f"{table.path}, line {line}: the row has not {len(header)} cells like the header. "
-            "Add or remove commas; a value with a comma stands in double quotes."
-        )
+def _mistaken_cells(table: _Table, line: int, row: Row) -> Iterator[ConfigurationError]:
     name = table.path.stem
     for column in REQUIRED_TABLES.get(name, ()):
         if not row[column].strip():
-            raise table.wrong(line, column, "the cell is empty", "Fill it, or delete the row.")
+            yield table.wrong(line, column, "the cell is empty", "Fill it, or delete the row.")
     for column, value in row.items():
         if complaint := complaint_about(name, column, value):
-            raise table.wrong(line, column, *complaint)
+            yield table.wrong(line, column, *complaint)
 
 
-def _check_keys(table: _Table) -> None:
+def _mistaken_keys(table: _Table) -> Iterator[ConfigurationError]:
     """Check that no row stands there twice, and that none is missing that is asked for by its key."""
     columns = key_columns(table.path.stem)
     seen: dict[tuple[str, ...], int] = {}
     for line, row in table.rows if columns else ():
         key = tuple(row[column] for column in columns)
         if key in seen:
-            raise table.wrong(
+            yield table.wrong(
                 line,
                 " and ".join(columns),
                 f"{', '.join(key)!r} stands in line {seen[key]} already",
@@ -192,20 +220,20 @@ def _check_keys(table: _Table) -> None:
         seen[key] = line
     missing = sorted(REQUIRED_KEYS.get(table.path.stem, frozenset()) - {key[0] for key in seen})
     if missing:
-        raise ConfigurationError(
+        yield ConfigurationError(
             f"{table.path}, column key: there is no row {', '.join(missing)}, and rules rest on it. "
             f"Copy it from dbt/seeds/default/{table.path.name} and set its value."
         )
 
 
-def _check_references(tables: dict[str, _Table]) -> None:
+def _mistaken_references(tables: dict[str, _Table]) -> Iterator[ConfigurationError]:
     """Check what one table says about another. An empty cell refers to nothing; a cell may hold several names with semicolons."""
     for name, column, target, target_column in REFERENCES:
         table, allowed = tables[name], tables[target].values(target_column)
         for line, row in table.rows:
             unknown = sorted({part.strip() for part in row[column].split(";")} - allowed) if row[column] else []
             if unknown:
-                raise table.wrong(
+                yield table.wrong(
                     line,
                     column,
                     f"{', '.join(map(repr, unknown))} is not in {target}.csv",
@@ -213,7 +241,7 @@ def _check_references(tables: dict[str, _Table]) -> None:
                 )
 
 
-def _check_lookups(tables: dict[str, _Table]) -> None:
+def _mistaken_lookups(tables: dict[str, _Table]) -> Iterator[ConfigurationError]:
     """Check that every place where an intake field is looked up is a field of map_fields.csv."""
     known = {(row["system"], row["object"], row["canonical_field"]) for _, row in tables["map_fields"].rows}
     table = tables["rule_intake_fields"]
@@ -222,10 +250,9 @@ def _check_lookups(tables: dict[str, _Table]) -> None:
             place, _, field = lookup.strip().partition(".")
             if place not in LOOKUP_PLACES or not field:
                 forms = ", ".join(f"{word}.FIELD" for word in LOOKUP_PLACES)
-                raise table.wrong(line, "lookups", f"{lookup!r} names no place", f"Write {forms}, with semicolons between them.")
-            wanted = (*LOOKUP_PLACES[place], field)
-            if wanted not in known:
-                raise table.wrong(
+                yield table.wrong(line, "lookups", f"{lookup!r} names no place", f"Write {forms}, with semicolons between them.")
+            elif (wanted := (*LOOKUP_PLACES[place], field)) not in known:
+                yield table.wrong(
                     line,
                     "lookups",
                     f"{lookup.strip()!r} needs a row {','.join(wanted)} in map_fields.csv, and there is none",
@@ -233,7 +260,7 @@ def _check_lookups(tables: dict[str, _Table]) -> None:
                 )
 
 
-def _check_organisation(tables: dict[str, _Table]) -> None:
+def _mistaken_organisation(tables: dict[str, _Table]) -> Iterator[ConfigurationError]:
     """Check the organisation's own values that must have a form."""
     table, statuses = tables["rule_organisation"], tables["rule_engagement_statuses"].values("status")
     checks: dict[str, tuple[Callable[[str], bool], str]] = {
@@ -246,7 +273,7 @@ def _check_organisation(tables: dict[str, _Table]) -> None:
     for line, row in table.rows:
         fits, repair = checks.get(row["key"], (None, ""))
         if fits is not None and not fits(row["value"]):
-            raise table.wrong(line, "value", f"{row['value']!r} cannot be the {row['key']}", repair)
+            yield table.wrong(line, "value", f"{row['value']!r} cannot be the {row['key']}", repair)
 
 
 def _is_timezone(value: str) -> bool:

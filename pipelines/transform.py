@@ -40,9 +40,15 @@ class BuildResult:
 
 
 def build(
-    *, building_file: Path, rules_dir: Path, work_folder: Path, as_of: date, on_node: Callable[[str], None] | None = None
+    *,
+    building_file: Path,
+    rules_dir: Path,
+    work_folder: Path,
+    as_of: date,
+    on_node: Callable[[str], None] | None = None,
+    only_for: str | None = None,
 ) -> BuildResult:
-    """Build seeds, models and data tests on ``building_file`` as of ``as_of``.
+    """Build seeds, models and data tests on ``building_file`` as of ``as_of``; with ``only_for`` just that model and what it reads.
 
     Unit tests are a matter of the code, not of the data: ``make test`` runs them, a sync does not. Raises ConfigurationError when
     the project does not compile (a broken rule table), HandoffError when dbt itself fails.
@@ -64,6 +70,7 @@ def build(
         *("--log-path", str(work_folder / "dbt_logs")),
         *("--vars", f"{{as_of_date: '{as_of.isoformat()}'}}"),
         *("--exclude-resource-type", "unit_test"),
+        *(("--select", f"+{only_for}", "--exclude-resource-type", "test") if only_for else ()),
         "--quiet",
     ]
     try:

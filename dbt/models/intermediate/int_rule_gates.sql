@@ -9,6 +9,10 @@ gates as (
     select * from {{ ref('int_source_gates') }}
 ),
 
+modes as (
+    select * from {{ ref('rule_modes') }}
+),
+
 needs as (
     select
         rules.rule_id,
@@ -40,6 +44,7 @@ final as (
         rules.what_to_do,
         rules.fix_action,
         rules.reason as rule_reason,
+        coalesce(modes.mode, 'on') as mode,
         case
             when judged.is_never then 'not_evaluated'
             when judged.is_stale then 'stale'
@@ -48,6 +53,7 @@ final as (
         judged.gate_reason
     from rules
     inner join judged on rules.rule_id = judged.rule_id
+    left join modes on rules.rule_id = modes.rule_id
 )
 
 select * from final

@@ -10,7 +10,8 @@ previous as (
 ),
 
 found as (
-    select * from {{ ref('int_found_findings') }}
+    select findings.* from {{ ref('int_found_findings') }} as findings
+    inner join {{ ref('int_rule_gates') }} as rules on findings.rule_id = rules.rule_id and rules.mode = 'on'
 ),
 
 -- the last word counts
@@ -69,6 +70,7 @@ loaded_rules as (
             trim(need.source) as source
         from {{ ref('int_rule_gates') }} as rules
         cross join {{ split_rows('rules.needs', ';') }} as need (source)
+        where rules.mode = 'on'
     ) as needs
     cross join runs
     left join {{ ref('stg_ops__source_status') }} as statuses on needs.source = statuses.source

@@ -14,6 +14,14 @@ counts as (
     group by rule_id
 ),
 
+shadows as (
+    select
+        rule_id,
+        count(*) as shadow_count
+    from {{ ref('int_found_findings') }}
+    group by rule_id
+),
+
 final as (
     select
         gates.rule_id,
@@ -21,6 +29,7 @@ final as (
         gates.report,
         gates.severity,
         gates.kind,
+        gates.mode,
         gates.needs,
         gates.owner_team,
         gates.gate,
@@ -28,11 +37,13 @@ final as (
         cast(coalesce(counts.open_count, 0) as integer) as open_count,
         cast(coalesce(counts.indeterminate_count, 0) as integer) as indeterminate_count,
         cast(coalesce(counts.set_aside_count, 0) as integer) as set_aside_count,
+        cast(case when gates.mode = 'shadow' then coalesce(shadows.shadow_count, 0) end as integer) as shadow_count,
         gates.what_to_do,
         gates.rule_reason as reason,
         {{ as_of() }} as as_of_on
     from gates
     left join counts on gates.rule_id = counts.rule_id
+    left join shadows on gates.rule_id = shadows.rule_id
 )
 
 select * from final

@@ -14,6 +14,7 @@ findings as (
 
 evaluations as (
     select * from {{ ref('rpt_rule_evaluations') }}
+    where mode = 'on'
 ),
 
 counts as (
