@@ -40,8 +40,9 @@ check: $(SETUP) ## Lint Python and SQL, check types
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint dbt
 
-bench: $(SETUP) ## Measure handoff beside its peers, on one sandbox in one run
+bench: $(SETUP) ## Measure handoff beside its peers, and its models at size
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.build
 
 lock: $(SETUP) ## Write requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \

@@ -24,6 +24,7 @@ _COVERAGES: Final = {
     "before contract": "#5b6bb0",
     "lapsed": _AMBER,
     "never contracted": _RED,
+    "internal": "#3d4651",
     "unattributed": _GREY,
 }
 _RENEWAL_STATES: Final = {"▲ has a finding": _AMBER, "● renewal deal exists": _TEAL, "○ no renewal deal yet": _GREY}

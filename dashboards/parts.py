@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _MARKUP: Final = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$&=\"'^@/])")
 # what an address may be made of (RFC 3986); no space, quote or bracket that could end the link it stands in
 _ADDRESS: Final = re.compile(r"https://[A-Za-z0-9][A-Za-z0-9.\-]*(:\d{1,5})?([/?#][A-Za-z0-9\-._~:/?#\[\]!$&'*+,;=%]*)?")
+# rules of which a warning says the title, too
+_RULES_TITLED: Final = 3
 
 
 def md_escape(text: object) -> str:
@@ -215,13 +217,14 @@ def _show_source_problem(source: Row) -> None:
 
 def show_not_evaluated(board: Board, report: str | None) -> None:
     """Name the rules of a report, or of all, that could not be judged, and why."""
-    reasons: dict[tuple[str, str], list[str]] = {}
+    reasons: dict[tuple[str, str], list[Row]] = {}
     for row in board.not_evaluated(report):
-        name_md = f"{md_escape(row['rule_id'])} ({md_escape(row['title'])})"
-        reasons.setdefault((row["gate"], row["gate_reason"] or ""), []).append(name_md)
-    for (gate, reason), names in reasons.items():
+        reasons.setdefault((row["gate"], row["gate_reason"] or ""), []).append(row)
+    for (gate, reason), rows in reasons.items():
         word = "NOT EVALUATED" if gate == "not_evaluated" else "STALE"
-        names_md = ", ".join(names)
+        # many titles would push the findings off a phone; Sync health has them
+        titled = len(rows) <= _RULES_TITLED
+        names_md = ", ".join(md_escape(row["rule_id"]) + (f" ({md_escape(row['title'])})" if titled else "") for row in rows)
         st.warning(f"**{word}:** {names_md}. {md_escape(reason)}", icon=":material/help:")
 
 

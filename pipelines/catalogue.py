@@ -2,82 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
 from pipelines.errors import ConfigurationError
+from pipelines.report_shapes import FINDING_COLUMNS, SHOWN_COLUMNS, Occasion, Report, ReportFormat, Severity
 
+__all__ = ["OVERVIEWS", "REPORTS", "SHOWN_COLUMNS", "Occasion", "Report", "ReportFormat", "Severity", "report_named"]
 
-class ReportFormat(StrEnum):
-    """How a report is written."""
-
-    table = "table"
-    json = "json"
-    csv = "csv"
-    md = "md"
-    xlsx = "xlsx"
-    ical = "ical"
-
-
-class Severity(StrEnum):
-    """How bad a finding is; see rule_findings.csv."""
-
-    blocker = "blocker"
-    high = "high"
-    medium = "medium"
-    low = "low"
-
-
-@dataclass(frozen=True)
-class Occasion:
-    """What a row puts into a calendar: on the day in ``date_column``, ``words`` and the subject; rows with the same key are one event."""
-
-    kind: str
-    date_column: str
-    words: str
-    key_columns: tuple[str, ...]
-
-
-# what every mart of findings has; see dbt/macros/finding_columns.sql
-FINDING_COLUMNS: Final = (
-    *("finding_id", "rule_id", "report", "status", "severity", "subject_type", "subject_id", "subject", "deal_id"),
-    *("community_name", "owner_team", "owner", "due_on", "is_overdue", "reason", "what_to_do", "fix_action", "record_url"),
-    *("evidence", "as_of_on"),
-)
-SHOWN_COLUMNS: Final = (
-    ("severity", "Severity"),
-    ("finding_id", "Finding"),
-    ("subject", "Subject"),
-    ("reason", "Why"),
-    ("what_to_do", "What to do"),
-    ("owner", "Owner"),
-    ("due_on", "Due"),
-)
-_DUE: Final = Occasion("due", "due_on", "Due", ("finding_id",))
 _END: Final = Occasion("agreement-end", "effective_end_on", "Agreement ends", ("deal_id",))
-
-
-@dataclass(frozen=True)
-class Report:
-    """One report: its name, the question it answers, and the SELECT over the marts that answers it.
-
-    ``shown`` are the columns that people read, with their titles; the first names the row, or in a report of findings how bad it is.
-    ``rests_on`` is the report of findings whose rules it rests on, by which it says what could not be evaluated.
-    """
-
-    name: str
-    question: str
-    sql: str
-    shown: tuple[tuple[str, str], ...] = SHOWN_COLUMNS
-    occasion: Occasion | None = _DUE
-    rests_on: str | None = None
-
-    @property
-    def is_of_findings(self) -> bool:
-        """Whether its rows are findings, with severity, reason and what to do."""
-        return self.shown is SHOWN_COLUMNS
-
 
 _ORDER: Final = """
     order by
@@ -142,6 +74,29 @@ REPORTS: Final[dict[str, Report]] = {
             "stage-gates",
             "Which deals left the agreed path of stages?",
             _findings_of("stage-gates", "rpt_stage_gates"),
+            occasion=None,
+        ),
+        Report(
+            "delivery-verification",
+            "Was what we sold delivered, and how do we know?",
+            _findings_of("delivery-verification", "fct_delivery_findings"),
+        ),
+        Report(
+            "billing",
+            "Which invoice must be written, collected or corrected?",
+            _findings_of("billing", "fct_billing_findings"),
+            occasion=None,
+        ),
+        Report(
+            "reconciliation",
+            "Which deals and engagements do not belong together as they are linked?",
+            _findings_of("reconciliation", "fct_reconciliation_findings"),
+            occasion=None,
+        ),
+        Report(
+            "write-back",
+            "Which fixes did the vendors not keep?",
+            _findings_of("write-back", "fct_unkept_writes"),
             occasion=None,
         ),
     )
@@ -224,6 +179,183 @@ OVERVIEWS: Final[dict[str, Report]] = {
             "lapsed-but-active",
         ),
         Report(
+            "deliveries",
+            "Which deliveries are done, and which are stuck where?",
+            "select * from marts.rpt_deliveries order by late_step_count desc, next_due_on nulls last, engagement_name, engagement_id",
+            (
+                ("engagement_name", "Engagement"),
+                ("delivery_owner", "Delivery"),
+                ("status", "Status"),
+                ("rag", "Light"),
+                ("promised_item_count", "Promised"),
+                ("delivered_item_count", "Delivered"),
+                ("done_step_count", "Steps done"),
+                ("step_count", "Of"),
+                ("next_step", "Next step"),
+                ("next_step_status", "Its status"),
+                ("tfv_days", "Days to value"),
+                ("last_status_update_days", "Days since status"),
+            ),
+            None,
+            "delivery-verification",
+        ),
+        Report(
+            "capacity",
+            "Does delivery have the hours for what is sold and what may be sold?",
+            "select * from marts.rpt_capacity order by team, scenario_rank, week_on",
+            (
+                ("scenario", "Scenario"),
+                ("team", "Team"),
+                ("week_on", "Week from"),
+                ("supply_hours", "Hours there"),
+                ("committed_hours", "Promised"),
+                ("demand_hours", "Needed"),
+                ("utilisation_ratio", "Share"),
+                ("light", "Light"),
+                ("first_overload_on", "First overload"),
+                ("drivers", "Most of it"),
+                ("undated_hours", "Without dates"),
+            ),
+            None,
+        ),
+        Report(
+            "capacity-demand",
+            "Which deals and engagements take the hours of which week?",
+            "select * from marts.rpt_capacity_demand order by week_on nulls last, team, hours desc, subject, subject_id",
+            (
+                ("subject", "For"),
+                ("team", "Team"),
+                ("week_on", "Week from"),
+                ("hours", "Hours"),
+                ("weighted_hours", "By its chance"),
+                ("win_ratio", "Chance"),
+                ("win_ratio_source", "From"),
+                ("basis", "Reckoned by"),
+            ),
+            None,
+        ),
+        Report(
+            "capacity-verdicts",
+            "Which proposals fit, and was delivery asked?",
+            "select * from marts.rpt_capacity_verdicts order by highest_utilisation_ratio desc nulls first, deal_name, deal_id",
+            (
+                ("deal_name", "Deal"),
+                ("deal_owner", "Owner"),
+                ("stage_name", "Stage"),
+                ("start_on", "Starts"),
+                ("verdict", "Verdict"),
+                ("highest_utilisation_ratio", "Highest share"),
+                ("tightest_week_on", "In the week from"),
+                ("why_unknown", "Why unknown"),
+                ("checked_on", "Checked"),
+            ),
+            None,
+            "handoff-gaps",
+        ),
+        Report(
+            "time-to-value",
+            "How long does a community wait until its people use the hub?",
+            "select * from marts.rpt_time_to_value",
+            (
+                ("hub_count", "Hubs"),
+                ("reached_count", "In use"),
+                ("waiting_count", "Too few people"),
+                ("unknown_count", "Unknown"),
+                ("average_days", "Mean days"),
+                ("median_days", "Median days"),
+                ("longest_days", "Longest"),
+            ),
+            None,
+            "delivery-verification",
+        ),
+        Report(
+            "usage-hubs",
+            "Which usage was imported, and whose is it?",
+            "select * from marts.rpt_usage_hubs order by engagement_id is not null, hub",
+            (
+                ("hub", "Hub"),
+                ("engagement_name", "Engagement"),
+                ("first_on", "From"),
+                ("through_on", "To"),
+                ("person_count", "People"),
+                ("staff_count", "Staff"),
+                ("highest_user_count", "Highest number"),
+                ("no_data_count", "No data"),
+                ("file_names", "Files"),
+            ),
+            None,
+        ),
+        Report(
+            "delivery-steps",
+            "How far is each delivery, and what shows it?",
+            "select * from marts.rpt_delivery_steps order by engagement_name, engagement_id, step_rank",
+            (
+                ("engagement_name", "Engagement"),
+                ("step_name", "Step"),
+                ("step_status", "Status"),
+                ("evidence_type", "Shown by"),
+                ("evidence_on", "On"),
+                ("verified_by", "Vouched for by"),
+                ("due_on", "Due"),
+                ("evidence_url", "Look there"),
+            ),
+            None,
+            "delivery-verification",
+        ),
+        Report(
+            "relations",
+            "Which deals and engagements are one to one, and what are the others?",
+            "select * from marts.rpt_relations order by relation = 'ok_1_1', relation, subject, component_id",
+            (
+                ("subject", "Subject"),
+                ("relation", "Relation"),
+                ("deal_names", "Deals"),
+                ("engagement_names", "Engagements"),
+                ("unresolved_addresses", "Leads nowhere"),
+                ("suggested_id", "Perhaps with"),
+                ("allowed_reason", "Allowed because"),
+                ("finding_count", "Findings"),
+            ),
+            None,
+            "reconciliation",
+        ),
+        Report(
+            "field-drift",
+            "What does the engagement say otherwise than the deal, and whose value counts?",
+            """
+            select * from marts.rpt_field_drift
+            where kind is not null or not is_equal
+            order by is_equal, engagement_name, engagement_id, deal_id, field_key
+            """,
+            (
+                ("engagement_name", "Engagement"),
+                ("field_name", "Field"),
+                ("deal_value", "Deal says"),
+                ("engagement_value", "Engagement says"),
+                ("kind", "Kind"),
+                ("is_conflict", "Both changed"),
+                ("fix", "What to do"),
+            ),
+            None,
+            "reconciliation",
+        ),
+        Report(
+            "link-suggestions",
+            "Which deal may this engagement deliver?",
+            "select * from marts.rpt_link_suggestions order by confidence_ratio desc, engagement_name, engagement_id, deal_id",
+            (
+                ("engagement_name", "Engagement"),
+                ("deal_name", "Perhaps delivers"),
+                ("confidence_ratio", "Confidence"),
+                ("reasons", "Because"),
+                ("is_best", "Best for both"),
+                ("engagement_url", "Engagement at"),
+                ("deal_url", "Deal at"),
+            ),
+            None,
+            "reconciliation",
+        ),
+        Report(
             "budget-months",
             "Who stays within budget?",
             "select * from marts.fct_budget_months order by month_on desc, variance_usd desc nulls last, gross_usd desc nulls last, subject",
@@ -239,6 +371,85 @@ OVERVIEWS: Final[dict[str, Report]] = {
             ),
             None,
             "budget-overruns",
+        ),
+        Report(
+            "forecasts",
+            "What will this month come to, by which method, and how far was that off before?",
+            """
+            select * from marts.rpt_forecasts
+            order by subject_type = 'deal', forecast_usd > budget_usd desc nulls last, subject, is_used desc, method_name
+            """,
+            (
+                ("subject", "Subject"),
+                ("method_name", "Method"),
+                ("spent_usd", "Spent"),
+                ("forecast_usd", "Expected"),
+                ("low_usd", "At least"),
+                ("high_usd", "At most"),
+                ("budget_usd", "Budget"),
+                ("backtest_month_count", "Tried on months"),
+                ("backtest_error_ratio", "Off by"),
+                ("unknown_reason", "Why not known"),
+            ),
+            None,
+        ),
+        Report(
+            "coverage",
+            "Which days of which bill does a signed agreement cover, and who pays for the others?",
+            """
+            select * from marts.rpt_coverage_months
+            order by month_on desc, coverage = 'covered', billed_cost desc, account_name, coverage, currency
+            """,
+            (
+                ("account_name", "Account"),
+                ("month_on", "Month from"),
+                ("coverage", "Class"),
+                ("deal_name", "Deal"),
+                ("day_count", "Days"),
+                ("first_on", "From"),
+                ("last_on", "To"),
+                ("billed_cost", "Billed"),
+                ("currency", "Currency"),
+            ),
+            None,
+        ),
+        Report(
+            "billing-months",
+            "What should have been billed, and was it?",
+            """
+            select * from marts.rpt_billing
+            order by unbilled_amount > 0 desc nulls first, due_to_bill_on, deal_name, deal_id, component
+            """,
+            (
+                ("deal_name", "Deal"),
+                ("component", "What"),
+                ("service_from_on", "From"),
+                ("service_to_on", "To"),
+                ("due_to_bill_on", "Bill on"),
+                ("expected_amount", "Expected"),
+                ("invoiced_amount", "Billed"),
+                ("unbilled_amount", "Missing"),
+                ("currency", "Currency"),
+                ("invoice_ids", "Invoices"),
+            ),
+            None,
+            "billing",
+        ),
+        Report(
+            "kpis",
+            "What is committed, what is likely, and who stays?",
+            "select * from marts.rpt_kpis order by kpi_rank, month_on",
+            (
+                ("kpi_name", "KPI"),
+                ("month_on", "Month from"),
+                ("value", "Value"),
+                ("unit", "Unit"),
+                ("target", "Target"),
+                ("sample_count", "Out of"),
+                ("basis", "Reckoned from"),
+                ("unknown_reason", "Why not known"),
+            ),
+            None,
         ),
         Report(
             "set-aside",
@@ -291,6 +502,23 @@ OVERVIEWS: Final[dict[str, Report]] = {
                 ("conversion_ratio", "Share"),
             ),
             None,
+        ),
+        Report(
+            "writes",
+            "Which fixes did the last load see, and which not?",
+            "select * from marts.fct_write_checks order by written_at desc, change_id",
+            (
+                ("change_id", "Change"),
+                ("plan_id", "Plan"),
+                ("status", "Seen again"),
+                ("after", "Written"),
+                ("seen_value", "Found"),
+                ("load_id", "By load"),
+                ("written_by", "By"),
+                ("written_at", "When"),
+            ),
+            None,
+            "write-back",
         ),
         Report(
             "sync-health",

@@ -7,7 +7,7 @@ import signal
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Final, NoReturn
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
 from pydantic import ValidationError
@@ -20,6 +20,9 @@ from pipelines.progress import ConsoleProgress
 from pipelines.reports import Filters, as_json, printable
 from pipelines.rules import Rules, load_rules, mistakes_in
 from pipelines.settings import Settings, ambient_environment, load_settings
+
+if TYPE_CHECKING:
+    from pipelines.sources.files import FileImport
 
 app = typer.Typer(
     name="handoff",
@@ -102,6 +105,7 @@ def sync(
     brief: Annotated[bool, typer.Option("--brief", help="Leave out the summary; `handoff status` prints it.")] = False,
 ) -> None:
     """Read every source, build the reports and publish a snapshot."""
+    from pipelines.actions.closing import note_sandbox_reset
     from pipelines.sandbox.attachment import state_file
     from pipelines.summary import print_summary
     from pipelines.sync import as_of_date
@@ -110,6 +114,7 @@ def sync(
     settings, rules = _load()
     if fresh_sandbox:
         state_file(settings.handoff_home).unlink(missing_ok=True)
+        note_sandbox_reset(settings.handoff_home)
     day = as_of_date(settings, rules, as_of.date() if as_of else None)
     progress = ConsoleProgress(err)
     _end_on_interrupt()
@@ -238,22 +243,76 @@ def import_costs(
     """Load cloud costs from a FOCUS file, or from AWS Data Exports what changed since the last import; they join the cost models."""
     from pipelines.sources.files import open_focus_file
     from pipelines.sources.files_exports import open_cost_exports
-    from pipelines.sync import as_of_date
-    from pipelines.sync import sync as run_sync
 
     settings, rules = _load()
-    progress = ConsoleProgress(err)
     _end_on_interrupt()
     try:
         exports = open_cost_exports(file, settings) if file.startswith("s3://") or Path(file).is_dir() else None
         costs = exports or open_focus_file(Path(file))
+    except HandoffError as error:
+        _stop(error)
+    _import(costs, settings, rules, as_of)
+    out.print(f"{costs.row_count:,} rows of {costs.path.name} are in the cost models.", markup=False)
+    if exports is not None:
+        out.print(
+            f"Billing periods: {len(exports.read)} read, {len(exports.unchanged)} as they were at the last import.", markup=False
+        )
+    _print_set_aside(costs)
+
+
+@import_app.command("usage")
+def import_usage(
+    file: Annotated[
+        Path, typer.Argument(help="A CSV file with a hub (engagement, hub or cluster), a date or month, and users or user.")
+    ],
+    as_of: AsOf = None,
+) -> None:
+    """Load how many people, or who, used each hub by day or month; delivery verification reads it."""
+    from pipelines.sources.files_usage import open_usage_file
+
+    settings, rules = _load()
+    try:
+        usage = open_usage_file(file, settings, rules)
+    except HandoffError as error:
+        _stop(error)
+    _import(usage, settings, rules, as_of)
+    out.print(f"{usage.row_count:,} rows of {usage.path.name} are in delivery verification.", markup=False)
+    _print_set_aside(usage)
+
+
+@import_app.command("invoices")
+def import_invoices(
+    file: Annotated[Path, typer.Argument(help="A CSV file with a row for each line of an invoice.")],
+    as_of: AsOf = None,
+) -> None:
+    """Load what was billed for which deal and what of it was paid; the billing report reads it."""
+    from pipelines.sources.files_invoices import open_invoice_file
+
+    settings, rules = _load()
+    try:
+        invoices = open_invoice_file(file)
+    except HandoffError as error:
+        _stop(error)
+    _import(invoices, settings, rules, as_of)
+    out.print(f"{invoices.row_count:,} rows of {invoices.path.name} are in the billing models.", markup=False)
+    _print_set_aside(invoices)
+
+
+def _import(imported: FileImport, settings: Settings, rules: Rules, as_of: datetime | None) -> None:
+    """Load one file into a new snapshot; end the command when that did not come about."""
+    from pipelines.sync import as_of_date
+    from pipelines.sync import sync as run_sync
+
+    progress = ConsoleProgress(err)
+    _end_on_interrupt()
+    try:
         with progress.running():
             result = run_sync(
                 settings,
                 rules,
                 as_of=as_of_date(settings, rules, as_of.date() if as_of else None),
                 progress=progress,
-                costs=costs,
+                imported=imported,
             )
     except HandoffError as error:
         _stop(error)
@@ -263,14 +322,12 @@ def import_costs(
     failed = next((outcome for outcome in result.outcomes if outcome.source == "files" and outcome.exit_code), None)
     if failed is not None:  # its sentence stands on the line of the source
         raise typer.Exit(failed.exit_code)
-    out.print(f"{costs.row_count:,} rows of {costs.path.name} are in the cost models.", markup=False)
-    if exports is not None:
-        out.print(
-            f"Billing periods: {len(exports.read)} read, {len(exports.unchanged)} as they were at the last import.", markup=False
-        )
-    if costs.quarantine:
-        out.print(f"{len(costs.quarantine):,} rows were set aside and are listed under Sync health:", markup=False)
-        for item in costs.quarantine[:20]:
+
+
+def _print_set_aside(imported: FileImport) -> None:
+    if imported.quarantine:
+        out.print(f"{len(imported.quarantine):,} rows were set aside and are listed under Sync health:", markup=False)
+        for item in imported.quarantine[:20]:
             out.print(f"  {item.place}: {printable(item.reason)}", markup=False)
         out.print("Correct these lines in the file and import it again; it replaces its earlier rows.")
 
@@ -387,27 +444,94 @@ def dashboard(port: Annotated[int | None, typer.Option(help="Port on 127.0.0.1; 
     os.execve(program[0], program, environment)  # noqa: S606 - no shell, our own command
 
 
+PlanName = Annotated[str, typer.Argument(metavar="PLAN", help="The plan's id or file, as `handoff plan` printed it, or latest.")]
+By = Annotated[str | None, typer.Option(metavar="NAME", help="Who does this; else the user of the operating system.")]
+
+
 @app.command()
-def plan(
-    rule: Annotated[list[str] | None, typer.Option(help="Only fixes of these rules.")] = None,
+def plan(  # noqa: PLR0917 - typer hands them over by keyword
+    rule: Annotated[list[str] | None, typer.Option(help="Only fixes of this rule; give it again for another.")] = None,
+    deal: Annotated[str | None, typer.Option(help="Only fixes of this deal: its id, its name, or a part of it.")] = None,
+    owner: Annotated[str | None, typer.Option(help="Only fixes of findings that this person owns.")] = None,
+    system: Annotated[list[str] | None, typer.Option(help="Only changes in this vendor, such as hubspot.")] = None,
     limit: Annotated[int | None, typer.Option("--max", help="At most this many changes.")] = None,
+    by: By = None,
 ) -> None:
     """List the changes that would fix findings. Exit 0: nothing to do, 2: changes are planned, 1: error."""
+    from pipelines.actions.plan import Scope
     from pipelines.fixes import EXIT_ERROR, plan_fixes
 
     settings, rules = _load(exit_code=EXIT_ERROR)
-    raise typer.Exit(plan_fixes(out, err, settings, rules, rule_ids=rule, limit=limit))
+    scope = Scope(rule or (), deal, owner, system or ())
+    raise typer.Exit(plan_fixes(out, err, settings, rules, scope=scope, limit=limit, by=by))
+
+
+@app.command()
+def show(plan_name: PlanName) -> None:
+    """Print a stored plan with its approvals, its state, and what came of it. Exit 1: it cannot be used."""
+    from pipelines.fixes import EXIT_ERROR, show_fixes
+
+    settings, rules = _load(exit_code=EXIT_ERROR)
+    raise typer.Exit(show_fixes(out, err, settings, rules, plan_name))
+
+
+@app.command()
+def approve(
+    plan_name: PlanName,
+    change: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Only this change; give it again for another. Others are left out.")
+    ] = None,
+    by: By = None,
+) -> None:
+    """Record in the ledger that somebody approves a plan, or some of its changes. Exit 1: refused."""
+    from pipelines.fixes import EXIT_ERROR, approve_fixes
+
+    settings, rules = _load(exit_code=EXIT_ERROR)
+    raise typer.Exit(approve_fixes(out, err, settings, rules, plan_name, change_ids=change, by=by))
 
 
 @app.command("apply")
 def apply_command(
-    plan_name: Annotated[str, typer.Argument(metavar="PLAN", help="The plan's id or file, as `handoff plan` printed it.")],
+    plan_name: PlanName,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Read every target again and say what would come of it; write nothing.")
+    ] = False,
+    by: By = None,
 ) -> None:
-    """Write an approved plan to the vendors. Exit 0: all applied, 3: some conflicted or failed, 1: refused."""
+    """Write a plan to the vendors. Exit 0: all applied, 3: some conflicted or failed, 1: refused."""
     from pipelines.fixes import EXIT_ERROR, apply_fixes
 
     settings, rules = _load(exit_code=EXIT_ERROR)
-    raise typer.Exit(apply_fixes(out, err, settings, rules, plan_name))
+    raise typer.Exit(apply_fixes(out, err, settings, rules, plan_name, by=by, is_rehearsal=dry_run))
+
+
+@app.command()
+def undo(
+    name: Annotated[
+        str, typer.Argument(metavar="RUN|CHANGE", help="A plan that was applied (latest: the last one), or one change of it.")
+    ],
+    by: By = None,
+) -> None:
+    """Make a plan that takes back what was written, except where somebody touched it since. Exit 0: nothing, 2: changes, 1: error."""
+    from pipelines.fixes import EXIT_ERROR, undo_fixes
+
+    settings, rules = _load(exit_code=EXIT_ERROR)
+    raise typer.Exit(undo_fixes(out, err, settings, rules, name, by=by))
+
+
+@app.command()
+def audit(
+    action: Annotated[
+        str | None, typer.Argument(metavar="[verify]", help="verify: check that every row is as it was written.")
+    ] = None,
+    plan_id: Annotated[str | None, typer.Option("--plan", metavar="PLAN", help="Only the rows of this plan.")] = None,
+    limit: Annotated[int, typer.Option("--max", min=1, help="At most this many rows.")] = 100,
+) -> None:
+    """List what was run, planned, approved, written and decided; or verify the ledger. Exit 1: it was altered."""
+    from pipelines.audit import EXIT_ERROR, print_audit
+
+    settings, rules = _load(will_write=False, exit_code=EXIT_ERROR)
+    raise typer.Exit(print_audit(out, err, settings, rules, action=action, plan=plan_id, limit=limit))
 
 
 def main() -> None:

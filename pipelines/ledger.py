@@ -2,7 +2,7 @@
 
     runs      one row when a sync or import begins, one when it ends
     plans     made, apply_started, apply_finished
-    changes   for each write: the intent before the request, the outcome after it, and one result for each change
+    changes   for each write: the intent before the request, the outcome after it, one result for each change, what a later load found
     decisions what people decided about findings: acknowledged, snoozed, waived, reopened
     events    refusals and whatever else somebody may ask about later
 
@@ -10,107 +10,32 @@ Every row carries a SHA-256 over its content and the hash of the row before it, 
 with the key of this home; the sealed ``head`` names the last row. :meth:`Ledger.verify` names the first row that is not as it was
 written, whichever way it was altered, removed, moved or added. A commit is on the disk before the call returns.
 
-The file is HANDOFF_HOME/ledger.sqlite, beside the warehouse: a rollback must not erase what was done.
+It is HANDOFF_HOME/ledger.sqlite, beside the warehouse because a rollback must not erase what was done, or the PostgreSQL database that
+LEDGER_URL names (ledger_store.py). The tables are in ledger_tables.py.
 """
 
 from __future__ import annotations
 
-import heapq
 import json
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from sqlalchemy import (
-    Column,
-    Connection,
-    Engine,
-    Integer,
-    MetaData,
-    Table,
-    Text,
-    create_engine,
-    event,
-    exists,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import Connection, Table, exists, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from pipelines.actions.seal import fits, home_key, seal_of, sha256_of
+from pipelines.actions.seal import fits, home_key, seal_of
 from pipelines.errors import HandoffError
+from pipelines.ledger_store import FILE_NAME, Store, is_begun, store_of
+from pipelines.ledger_tables import CHANGES, DECISIONS, EVENTS, HEAD, METADATA, PLANS, RUNS, Row, in_sequence, row_hash
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import date, datetime
     from pathlib import Path
 
-FILE_NAME: Final = "ledger.sqlite"
+__all__ = ["FILE_NAME", "Ledger", "LedgerProblem", "Row", "Verification"]
+
 _PURPOSE: Final = "ledger"
 _GENESIS: Final = "0" * 64
-# Another process of this home may be writing its row; it needs milliseconds.
-_BUSY_SECONDS: Final = 15
-
-Row = dict[str, Any]
-
-_METADATA = MetaData()
-
-
-def _chained(name: str, *columns: str) -> Table:
-    return Table(
-        name,
-        _METADATA,
-        Column("seq", Integer, primary_key=True, autoincrement=False),  # one sequence over all tables
-        Column("at", Text, nullable=False),  # ISO 8601, UTC
-        *(Column(column, Text) for column in columns),
-        Column("previous_hash", Text, nullable=False),
-        Column("row_hash", Text, nullable=False),
-        Column("seal", Text, nullable=False),
-    )
-
-
-_RUNS = _chained("runs", "run_id", "phase", "what", "as_of_on", "outcome", "exit_code", "details")
-_PLANS = _chained("plans", "plan_id", "phase", "actor", "run_id", "seal_of_plan", "outcome", "details")
-_CHANGES = _chained(
-    "changes",
-    "plan_id",
-    "change_id",
-    "attempt_id",
-    "phase",  # intent | outcome | result
-    "step",
-    "status",
-    "system",
-    "object",
-    "record_id",
-    "field",
-    "before",
-    "after",
-    "actor",
-    "sentence",
-    "answer_id",  # the vendor's own id of its answer
-    "details",
-)
-_EVENTS = _chained("events", "kind", "subject", "actor", "sentence", "details")
-_DECISIONS = _chained(
-    "decisions",
-    "finding_id",
-    "kind",  # ack | snooze | waive | reopen
-    "until_on",
-    "reason",
-    "actor",
-    "evidence_hash",  # of what the decision was about
-    "run_id",  # of the snapshot that showed it
-)
-_TABLES: Final[tuple[Table, ...]] = (_RUNS, _PLANS, _CHANGES, _DECISIONS, _EVENTS)
-_HEAD = Table(
-    "head",
-    _METADATA,
-    Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("seq", Integer, nullable=False),
-    Column("row_hash", Text, nullable=False),
-    Column("seal", Text, nullable=False),
-)
 
 
 class LedgerProblem(HandoffError):
@@ -150,34 +75,30 @@ def _stored(value: str | None) -> str | None:
 class Ledger:
     """One open ledger."""
 
-    def __init__(self, engine: Engine, key: bytes, path: Path | None) -> None:
-        """Use ``engine``; call :meth:`open` instead of this."""
-        self._engine = engine
+    def __init__(self, store: Store, key: bytes) -> None:
+        """Use ``store``; call :meth:`open` instead of this."""
+        self._store = store
+        self._engine = store.engine
         self._key = key
-        self.path = path
+        self.path = store.path
 
     @classmethod
     def open(cls, home: Path) -> Ledger:
-        """Open the ledger of ``home``, making it at the first call. Raises LedgerProblem when the file is no ledger."""
+        """Open the ledger of ``home``, making it at the first call. Raises LedgerProblem when it cannot be used."""
         key = home_key(home)
-        path = home / FILE_NAME
-        # made here so that SQLite's own files take over its mode
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": _BUSY_SECONDS})
-        event.listen(engine, "connect", _configure_sqlite)
-        event.listen(engine, "begin", _begin_transaction)
-        ledger = cls(engine, key, path)
+        store = store_of(home)
+        ledger = cls(store, key)
         try:
-            _METADATA.create_all(engine.execution_options(writes=True))
+            METADATA.create_all(store.engine.execution_options(writes=True))
         except SQLAlchemyError as error:
-            engine.dispose()
+            store.engine.dispose()
             raise ledger._damaged(error) from error
         return ledger
 
     @classmethod
     def existing(cls, home: Path) -> Ledger | None:
         """Open the ledger of ``home``, or return None when nothing was ever recorded there."""
-        return cls.open(home) if (home / FILE_NAME).exists() else None
+        return cls.open(home) if is_begun(home) else None
 
     def close(self) -> None:
         """Let go of the file."""
@@ -195,13 +116,13 @@ class Ledger:
 
     def record_run_started(self, run_id: str, *, what: str, as_of: date, started_at: datetime) -> None:
         """Record that a run began; a run without a second row was killed."""
-        self._append(_RUNS, started_at, run_id=run_id, phase="started", what=what, as_of_on=as_of.isoformat())
+        self._append(RUNS, started_at, run_id=run_id, phase="started", what=what, as_of_on=as_of.isoformat())
 
     def record_run_finished(
         self, run_id: str, *, finished_at: datetime, outcome: str, exit_code: int, details: dict[str, Any]
     ) -> None:
         """Record how a run ended, with its sources and checks."""
-        self._append(_RUNS, finished_at, run_id=run_id, phase="finished", outcome=outcome, exit_code=exit_code, details=details)
+        self._append(RUNS, finished_at, run_id=run_id, phase="finished", outcome=outcome, exit_code=exit_code, details=details)
 
     def record_plan(
         self,
@@ -217,7 +138,7 @@ class Ledger:
     ) -> None:
         """Record a plan's ``phase``: made, apply_started, apply_finished."""
         self._append(
-            _PLANS,
+            PLANS,
             at,
             plan_id=plan_id,
             phase=phase,
@@ -230,26 +151,27 @@ class Ledger:
 
     def record_change(self, plan_id: str, change_id: str, phase: str, *, at: datetime, **columns: object) -> None:
         """Record an ``intent`` (before the request), its ``outcome`` (after it), or the ``result`` of a change."""
-        self._append(_CHANGES, at, plan_id=plan_id, change_id=change_id, phase=phase, **columns)
+        self._append(CHANGES, at, plan_id=plan_id, change_id=change_id, phase=phase, **columns)
 
     def record_decision(self, finding_id: str, kind: str, *, at: datetime, actor: str, reason: str, **columns: object) -> None:
         """Record what ``actor`` decided about a finding: ack, snooze, waive, or reopen for taking that back."""
-        self._append(_DECISIONS, at, finding_id=finding_id, kind=kind, actor=actor, reason=reason, **columns)
+        self._append(DECISIONS, at, finding_id=finding_id, kind=kind, actor=actor, reason=reason, **columns)
 
     def record_event(
         self, kind: str, subject: str, sentence: str, *, at: datetime, actor: str | None = None, details: object = None
     ) -> None:
         """Record something else that somebody may ask about later, such as a refusal."""
-        self._append(_EVENTS, at, kind=kind, subject=subject, sentence=sentence, actor=actor, details=details)
+        self._append(EVENTS, at, kind=kind, subject=subject, sentence=sentence, actor=actor, details=details)
 
     def _append(self, table: Table, at: datetime, **columns: object) -> None:
         try:
             with self._engine.execution_options(writes=True).begin() as connection:
+                self._store.begin_writing(connection)
                 seq, previous_hash = self._head(connection)
                 row: Row = {column.name: None for column in table.columns}
                 row.update({name: _stored(_text(value)) for name, value in columns.items()})
                 row.update(seq=seq + 1, at=at.isoformat(), previous_hash=previous_hash)
-                row["row_hash"] = _row_hash(table, row)
+                row["row_hash"] = row_hash(table, row)
                 row["seal"] = seal_of(self._key, _PURPOSE, {"row": row["row_hash"]})
                 connection.execute(insert(table).values(**row))
                 self._write_head(connection, seq + 1, row["row_hash"])
@@ -257,52 +179,65 @@ class Ledger:
             raise self._damaged(error) from error
 
     def _head(self, connection: Connection) -> tuple[int, str]:
-        head = connection.execute(select(_HEAD.c.seq, _HEAD.c.row_hash).where(_HEAD.c.id == 1)).one_or_none()
+        head = connection.execute(select(HEAD.c.seq, HEAD.c.row_hash).where(HEAD.c.id == 1)).one_or_none()
         return (head.seq, head.row_hash) if head else (0, _GENESIS)
 
     def _write_head(self, connection: Connection, seq: int, row_hash: str) -> None:
         values = {"seq": seq, "row_hash": row_hash, "seal": seal_of(self._key, _PURPOSE, {"head": row_hash, "seq": seq})}
         if seq == 1:
-            connection.execute(insert(_HEAD).values(id=1, **values))
+            connection.execute(insert(HEAD).values(id=1, **values))
         else:
-            connection.execute(update(_HEAD).where(_HEAD.c.id == 1).values(**values))
+            connection.execute(update(HEAD).where(HEAD.c.id == 1).values(**values))
 
     # What is written there ---------------------------------------------------------------------------------------------------
 
     def plan_rows(self, plan_id: str | None = None) -> list[Row]:
         """Return the rows of one plan, or of all, oldest first."""
-        query = select(_PLANS).order_by(_PLANS.c.seq)
-        return self._rows(query if plan_id is None else query.where(_PLANS.c.plan_id == plan_id))
+        query = select(PLANS).order_by(PLANS.c.seq)
+        return self._rows(query if plan_id is None else query.where(PLANS.c.plan_id == plan_id))
 
     def change_rows(self, plan_id: str | None = None, *, phase: str | None = None, limit: int | None = None) -> list[Row]:
         """Return rows of changes, newest first; of one plan or of all, of one phase or of all."""
-        query = select(_CHANGES).order_by(_CHANGES.c.seq.desc())
+        query = select(CHANGES).order_by(CHANGES.c.seq.desc())
         if plan_id is not None:
-            query = query.where(_CHANGES.c.plan_id == plan_id)
+            query = query.where(CHANGES.c.plan_id == plan_id)
         if phase is not None:
-            query = query.where(_CHANGES.c.phase == phase)
+            query = query.where(CHANGES.c.phase == phase)
         return self._rows(query if limit is None else query.limit(limit))
 
     def run_rows(self, limit: int | None = None) -> list[Row]:
         """Return the rows of runs, newest first."""
-        query = select(_RUNS).order_by(_RUNS.c.seq.desc())
+        query = select(RUNS).order_by(RUNS.c.seq.desc())
         return self._rows(query if limit is None else query.limit(limit))
 
     def decision_rows(self, finding_id: str | None = None) -> list[Row]:
         """Return the decisions about one finding, or about all, newest first."""
-        query = select(_DECISIONS).order_by(_DECISIONS.c.seq.desc())
-        return self._rows(query if finding_id is None else query.where(_DECISIONS.c.finding_id == finding_id))
+        query = select(DECISIONS).order_by(DECISIONS.c.seq.desc())
+        return self._rows(query if finding_id is None else query.where(DECISIONS.c.finding_id == finding_id))
 
     def event_rows(self, limit: int | None = None) -> list[Row]:
         """Return the events, newest first."""
-        query = select(_EVENTS).order_by(_EVENTS.c.seq.desc())
+        query = select(EVENTS).order_by(EVENTS.c.seq.desc())
         return self._rows(query if limit is None else query.limit(limit))
+
+    def entries(self) -> list[tuple[str, Row]]:
+        """Return every row with the name of its table, oldest first."""
+        try:
+            with self._store.reading().connect() as connection:
+                return [(table.name, row) for table, row in in_sequence(connection)]
+        except SQLAlchemyError as error:
+            raise self._damaged(error) from error
+
+    @property
+    def place(self) -> str:
+        """Where the ledger is, in words."""
+        return self._store.place
 
     def unsettled_intents(self) -> list[Row]:
         """Return the intents whose outcome nobody knows, oldest first: the process died, or the vendor could not be read."""
-        other = _CHANGES.alias()
-        has_outcome = exists().where(other.c.attempt_id == _CHANGES.c.attempt_id, other.c.phase == "outcome")
-        return self._rows(select(_CHANGES).where(_CHANGES.c.phase == "intent", ~has_outcome).order_by(_CHANGES.c.seq))
+        other = CHANGES.alias()
+        has_outcome = exists().where(other.c.attempt_id == CHANGES.c.attempt_id, other.c.phase == "outcome")
+        return self._rows(select(CHANGES).where(CHANGES.c.phase == "intent", ~has_outcome).order_by(CHANGES.c.seq))
 
     def _rows(self, query: Any) -> list[Row]:
         try:
@@ -316,21 +251,21 @@ class Ledger:
     def verify(self) -> Verification:
         """Read every row and check the chain, the seals and the head; the result names the first bad row."""
         try:
-            with self._engine.connect() as connection:
+            with self._store.reading().connect() as connection:
                 return self._verify(connection)
         except SQLAlchemyError as error:
-            return Verification(0, "", self._damaged(error).sentence, str(self.path))
+            return Verification(0, "", self._damaged(error).sentence, self.place)
 
     def _verify(self, connection: Connection) -> Verification:
         expected, previous_hash = 1, _GENESIS
-        for table, row in _in_sequence(connection):
+        for table, row in in_sequence(connection):
             name = f"{table.name} row {row['seq']}"
             problem = self._row_problem(table, row, expected, previous_hash)
             if problem is not None:
                 return Verification(expected - 1, previous_hash, f"The ledger was altered: {name} {problem}.", name)
             expected, previous_hash = expected + 1, row["row_hash"]
         count = expected - 1
-        head = connection.execute(select(_HEAD)).mappings().all()
+        head = connection.execute(select(HEAD)).mappings().all()
         name = f"the row after row {count}" if count else "the first row"
         if not head and count == 0:
             return Verification(0, _GENESIS)
@@ -348,51 +283,11 @@ class Ledger:
             return f"stands where row {expected} should be"
         if row["previous_hash"] != previous_hash:
             return "does not follow the row before it"
-        if row["row_hash"] != _row_hash(table, row):
+        if row["row_hash"] != row_hash(table, row):
             return "does not fit its hash"
         if not fits(self._key, _PURPOSE, {"row": row["row_hash"]}, str(row["seal"])):
             return "was not sealed with the key of this home"
         return None
 
     def _damaged(self, error: Exception) -> LedgerProblem:
-        first_line = str(error).splitlines()[0]
-        return LedgerProblem(
-            f"The ledger {self.path} cannot be used ({first_line}). If its disk is full, make room; if the file is damaged, "
-            "move it away, keep it for your records, and run the command again: handoff begins a new one."
-        )
-
-
-def _row_hash(table: Table, row: Row) -> str:
-    content = {name: value for name, value in row.items() if name not in {"row_hash", "seal"}}
-    return sha256_of(
-        {"table": table.name, **{name: value if name == "seq" else _comparable(value) for name, value in content.items()}}
-    )
-
-
-def _comparable(value: object) -> str | None:
-    """Return a stored value as text; a blob that somebody put there must not end the check."""
-    return value if value is None or isinstance(value, str) else f"{type(value).__name__}:{value!r}"
-
-
-def _in_sequence(connection: Connection) -> Iterator[tuple[Table, Row]]:
-    def stream(table: Table) -> Iterator[tuple[int, str, Table, Row]]:
-        for row in connection.execute(select(table).order_by(table.c.seq)).mappings():
-            yield row["seq"], table.name, table, dict(row)
-
-    for _, _, table, row in heapq.merge(*(stream(table) for table in _TABLES), key=lambda item: (item[0], item[1])):
-        yield table, row
-
-
-def _configure_sqlite(connection: Any, _: object) -> None:
-    """Make a commit mean that the row is on the disk, even if the power goes."""
-    connection.isolation_level = None  # transactions begin where this module says
-    cursor = connection.cursor()
-    # EXTRA is FULL and also syncs the folder once the rollback journal is gone
-    cursor.execute("pragma synchronous = EXTRA")
-    cursor.execute("pragma journal_mode = DELETE")
-    cursor.close()
-
-
-def _begin_transaction(connection: Connection) -> None:
-    """Let writers take the lock at once, so that two processes cannot give one sequence number twice."""
-    connection.exec_driver_sql("begin immediate" if connection.get_execution_options().get("writes") else "begin")
+        return LedgerProblem(self._store.damage_words(error))

@@ -103,17 +103,21 @@ _GATE_WORDS: Final = {"not_evaluated": "NOT EVALUATED", "stale": "On STALE data"
 def not_evaluated(snapshot: Snapshot, report: Report | None = None) -> list[str]:
     """Return the rules of the report (of every one without it) that could not be judged, in a sentence for each way of failing.
 
-    Why stands above every report, once: see :func:`pipelines.summary.snapshot_heading`.
+    Why stands above every report, once, for what a run reads: see :func:`pipelines.summary.snapshot_heading`.
     """
     rows = snapshot.rows("select * from marts.rpt_rule_evaluations where gate <> 'evaluated' and mode = 'on' order by rule_id")
     wanted = [
         row for row in rows if report is None or row["report"] in {report.name, report.rests_on} or report.name == "findings"
     ]
-    return [
-        f"{words}, because of the sources named above: {', '.join(named)}."
-        for gate, words in _GATE_WORDS.items()
-        if (named := [f"{row['rule_id']} ({row['title']})" for row in wanted if row["gate"] == gate])
-    ]
+    above = {row["source"] for row in snapshot.rows("select source from ops.source_status where status <> 'complete'")}
+    named: dict[tuple[str, str], list[str]] = {}
+    for gate, words in _GATE_WORDS.items():
+        for row in wanted:
+            if row["gate"] == gate:
+                is_above = above & {need.strip() for need in row["needs"].split(";")}
+                why = ", because of the sources named above" if is_above else f" ({str(row['gate_reason']).rstrip('.')})"
+                named.setdefault((words, why), []).append(f"{row['rule_id']} ({row['title']})")
+    return [f"{words}{why}: {', '.join(rules)}." for (words, why), rules in named.items()]
 
 
 def set_aside(snapshot: Snapshot, report: Report) -> list[str]:

@@ -37,9 +37,25 @@ REQUIRED_TABLES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "rule_contact_fields": ("field_key", "label", "property", "validator", "severity"),
     "rule_engagement_statuses": ("store", "status", "is_started", "is_active", "is_complete"),
+    "rule_deliverable_statuses": ("store", "status", "is_done"),
+    "rule_delivery_steps": ("step_key", "step_rank", "step_name", "applies_to"),
+    "rule_delivery_evidence": ("step_key", "evidence_key", "evidence_rank", "evidence_name", "source"),
+    "rule_issue_states": ("content", "state", "outcome"),
+    "rule_rag_statuses": ("rag", "is_action_needed"),
+    "rule_staff_users": ("name_pattern",),
+    "rule_capacity": ("team", "person", "fte", "hours_per_week", "overhead_ratio"),
+    "rule_time_off": ("team", "person", "from_on", "to_on"),
+    "rule_effort": ("deal_type", "team", "onboarding_hours", "onboarding_weeks", "steady_hours_per_week"),
+    "map_hubs_to_deals": ("hub", "deal_id"),
+    "map_relation_overrides": ("deal_id", "engagement_id", "reason"),
+    "rule_compared_fields": ("field_key", "label", "comparison", "tolerance", "truth", "severity"),
     "rule_cost_sources": ("cost_source", "source_rank"),
+    "rule_win_rates": ("pipeline_kind", "rate_key", "rate_name", "qualifying_stage_key", "prior_ratio"),
+    "rule_kpis": ("kpi_key", "kpi_rank", "kpi_name", "unit"),
+    "rule_internal_accounts": ("provider", "sub_account_id"),
     "rule_evidence": ("field", "wakes_snooze", "ends_waiver"),
     "rule_guards": ("key", "value"),
+    "rule_roles": ("person", "role"),
     "rule_holidays": ("holiday_on",),
     "rule_test_deals": ("name_pattern",),
     "map_teams_to_owners": ("owner_team", "owner_from", "fallback_owner"),
@@ -54,8 +70,14 @@ REQUIRED_TABLES: Final[dict[str, tuple[str, ...]]] = {
 OPTIONAL_CELLS: Final[dict[str, tuple[str, ...]]] = {
     "rule_stages": ("sla_days", "sla_reason", "valid_from", "valid_to"),
     "rule_findings": ("fix_action",),
+    "rule_delivery_steps": ("due_from", "late_rule_id"),
+    "rule_delivery_evidence": ("canonical_field",),
+    "rule_issue_states": ("state_reason",),
+    "rule_capacity": ("valid_from", "valid_to"),
     "rule_summary_lines": ("report",),
     "rule_intake_fields": ("minimum_characters_key", "fallback_characters_key", "required_if"),
+    "rule_internal_accounts": ("valid_from", "valid_to"),
+    "rule_kpis": ("target",),
     "map_accounts_to_deals": ("valid_from", "valid_to"),
     "map_cost_tags": ("sub_account_id", "valid_from", "valid_to"),
 }
@@ -63,12 +85,21 @@ OPTIONAL_CELLS: Final[dict[str, tuple[str, ...]]] = {
 KEYS: Final[dict[str, tuple[str, ...]]] = {
     "rule_stages": ("stage_id",),
     "rule_engagement_statuses": ("store", "status"),
+    "rule_deliverable_statuses": ("store", "status"),
+    "rule_delivery_evidence": ("step_key", "evidence_key"),
+    "rule_issue_states": ("content", "state", "state_reason"),
+    "rule_capacity": ("team", "person", "valid_from"),
+    "rule_time_off": ("team", "person", "from_on"),
+    "rule_effort": ("deal_type", "team"),
     "rule_guards": ("key", "value"),  # allowed_field stands there once for each field
+    "rule_roles": ("person", "role"),
     "map_fields": ("system", "object", "canonical_field"),
+    "rule_internal_accounts": ("provider", "sub_account_id", "valid_from"),
     "map_accounts_to_deals": ("provider", "sub_account_id", "deal_id", "valid_from"),
     "map_cost_tags": ("tag_key", "tag_value", "sub_account_id", "valid_from"),
     "map_fx_rates": ("currency", "rate_on"),
     "map_id_aliases": ("source", "object", "old_id"),
+    "map_relation_overrides": ("deal_id", "engagement_id"),
     "map_associations": ("from_object", "to_object"),
 }
 # Rows that models and Python ask for by key: without one of them a rule would fall silent.
@@ -79,6 +110,7 @@ REQUIRED_KEYS: Final[dict[str, frozenset[str]]] = {
             *("hubspot_portal_id", "hubspot_app_host", "community_object_type"),
             *("delivery_request_repository", "delivery_request_project", "new_engagement_status"),
             *("renewal_of_label", "renewed_by_label", "cloud_paid_by_us"),
+            *("capacity_from_stage", "delivery_team"),
         }
     ),
     "rule_thresholds": frozenset(
@@ -89,9 +121,20 @@ REQUIRED_KEYS: Final[dict[str, frozenset[str]]] = {
             *("lapsed_grace_days", "lapsed_notice_days", "lapsed_cost_usd", "lapsed_cost_days", "lapsed_cost_window_days"),
             *("lapsed_issue_recent_days", "budget_forecast_ratio", "budget_months_reported", "budget_settle_days"),
             *("budget_forecast_history_days", "budget_forecast_minimum_days", "budget_no_agreement_usd"),
+            *("budget_forecast_interval_deviations", "budget_backtest_months", "budget_anomaly_ratio", "budget_anomaly_usd"),
+            *("budget_anomaly_days", "budget_anomaly_window_days", "budget_anomaly_weeks", "budget_anomaly_minimum_weeks"),
+            *("budget_burn_ahead_ratio", "budget_alarm_percent", "lapsed_decommissioned_days", "renewal_offboarding_days"),
             *("budget_unattributed_ratio", "budget_unattributed_usd", "mass_change_ratio", "mass_change_minimum"),
             *("stage_lookback_days", "stage_misclick_minutes", "stage_passing_minutes", "stage_dates_apart_days"),
-            *("stage_conversion_days", "stage_cohort_days", "stage_history_kept_entries"),
+            *("billing_unbilled_days", "billing_overdue_days", "billing_silent_months", "billing_collected_ratio"),
+            *("billing_ending_months", "billing_left_ratio", "billing_recoverable_days", "billing_rounding_amount"),
+            *("billing_aging_first_days", "billing_aging_second_days", "billing_aging_third_days"),
+            *("kpi_months_back", "kpi_months_ahead", "kpi_horizon_months", "kpi_win_rate_months", "kpi_win_rate_minimum"),
+            *("kpi_retention_months", "kpi_campaign_months", "kpi_concentration_chains", "kpi_soft_term_months"),
+            *("stage_conversion_days", "stage_cohort_days", "stage_history_kept_entries", "unkept_write_days", "task_due_days"),
+            *("delivery_status_recent_days", "usage_people", "usage_window_days", "usage_recent_days"),
+            *("capacity_amber_ratio", "capacity_red_ratio", "capacity_horizon_weeks", "capacity_minimum_deals"),
+            *("link_community_weight", "link_dates_weight", "link_name_weight", "link_confidence"),
         }
     ),
 }
@@ -100,6 +143,8 @@ REFERENCES: Final[tuple[tuple[str, str, str, str], ...]] = (
     ("rule_stages", "pipeline_id", "rule_pipelines", "pipeline_id"),
     ("rule_intake_fields", "validator", "rule_validators", "validator"),
     ("rule_contact_fields", "validator", "rule_validators", "validator"),
+    ("rule_win_rates", "qualifying_stage_key", "rule_stages", "stage_key"),
+    ("rule_win_rates", "pipeline_kind", "rule_pipelines", "pipeline_kind"),
     ("rule_intake_fields", "required_from", "rule_stages", "stage_key"),
     ("rule_contact_roles", "required_from", "rule_stages", "stage_key"),
     ("rule_renewal_windows", "expected_stage_key", "rule_stages", "stage_key"),
@@ -109,6 +154,9 @@ REFERENCES: Final[tuple[tuple[str, str, str, str], ...]] = (
     ("rule_findings", "owner_team", "map_teams_to_owners", "owner_team"),
     ("rule_findings", "summary_key", "rule_summary_lines", "summary_key"),
     ("rule_findings", "needs", "rule_sources", "source"),
+    ("rule_delivery_evidence", "step_key", "rule_delivery_steps", "step_key"),
+    ("rule_delivery_evidence", "source", "rule_sources", "source"),
+    ("rule_delivery_steps", "late_rule_id", "rule_findings", "rule_id"),
     ("rule_modes", "rule_id", "rule_findings", "rule_id"),
 )
 # Where the first word of a lookup in rule_intake_fields.csv leads: system and object of map_fields.csv
@@ -122,25 +170,56 @@ _BOOLEANS: Final = frozenset({"true", "false"})
 # column -> what its cells must be; the same name means the same kind in every table
 _WHOLE_NUMBERS: Final = frozenset(
     {
-        *("stage_rank", "source_rank", "summary_rank", "tag_rank", "window_rank", "weight"),
-        *("minimum_count", "from_days", "to_days", "sla_days", "max_age_hours"),
+        *("stage_rank", "source_rank", "summary_rank", "tag_rank", "window_rank", "step_rank", "evidence_rank", "weight"),
+        *("kpi_rank",),
+        *("minimum_count", "from_days", "to_days", "sla_days", "max_age_hours", "onboarding_weeks"),
     }
 )
-_NUMBERS: Final = frozenset({"rate_to_org"})
-_DATES: Final = frozenset({"holiday_on", "rate_on", "valid_from", "valid_to"})
+_NUMBERS: Final = frozenset(
+    {
+        "rate_to_org",
+        "tolerance",
+        "prior_ratio",
+        "target",
+        "fte",
+        "hours_per_week",
+        "overhead_ratio",
+        "onboarding_hours",
+        "steady_hours_per_week",
+    }
+)
+_DATES: Final = frozenset({"holiday_on", "rate_on", "valid_from", "valid_to", "from_on", "to_on"})
 _PATTERNS: Final = frozenset({"pattern", "name_pattern"})
 _WORDS: Final[dict[str, tuple[str, ...]]] = {
     "severity": ("blocker", "high", "medium", "low"),
     "kind": ("absence", "presence"),
     "mode": ("shadow", "off"),
-    "report": ("handoff-gaps", "missing-intake", "renewals-due", "lapsed-but-active", "budget-overruns", "stage-gates"),
+    "report": (
+        "handoff-gaps",
+        "missing-intake",
+        "renewals-due",
+        "lapsed-but-active",
+        "budget-overruns",
+        "stage-gates",
+        "write-back",
+        "delivery-verification",
+        "billing",
+        "reconciliation",
+    ),
     "engagement_policy": ("new", "continue", "none"),
+    "comparison": ("text", "date", "amount"),
+    "truth": ("deal", "engagement"),
     "meaning": ("undecided", "renewing", "leaving", "renewed"),
+    "content": ("issue", "pull_request"),
+    "outcome": ("open", "reopened", "delivered", "dropped"),
+    "applies_to": ("all", "hub"),
+    "due_from": ("request", "engagement", "start", "items"),
     "cost_source": ("files", "exports", "aws"),
     "wakes_snooze": ("exactly", "rounded", "never"),
     "ends_waiver": ("exactly", "rounded", "never"),
     "owner_from": ("deal", "engagement"),
     "required_if": ("hosted_by_us",),
+    "role": ("viewer", "proposer", "approver", "operator"),
 }
 
 

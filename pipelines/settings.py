@@ -58,6 +58,10 @@ class Settings(BaseSettings):
     rules_dir: Path = Field(
         default=PROJECT_ROOT / "dbt" / "seeds" / "default", description="The rule tables (CSV) that are in force."
     )
+    ledger_url: SecretStr | None = Field(
+        default=None,
+        description="A PostgreSQL database for the ledger of a team; without it the ledger is a file in HANDOFF_HOME.",
+    )
     sandbox_port: int = Field(default=8750, ge=1, le=65535, description="Port of the sandbox on 127.0.0.1.")
     dashboard_port: int = Field(default=8501, ge=1, le=65535, description="Port of the dashboard on 127.0.0.1.")
 
@@ -147,6 +151,20 @@ class Settings(BaseSettings):
             raise ValueError("it is no address that begins with https:// (http:// is for this machine only)")
         return value.strip()
 
+    @field_validator("ledger_url")
+    @classmethod
+    def _postgresql(cls, value: SecretStr | None) -> SecretStr | None:
+        """Refuse addresses of other databases; the address itself may hold a password and is never repeated."""
+        text = value.get_secret_value().strip() if value is not None else ""
+        try:
+            parts = urlsplit(text)
+            is_usable = not text or (parts.scheme in {"postgresql", "postgres"} and len(parts.path) > 1 and parts.port != 0)
+        except ValueError:
+            is_usable = False
+        if not is_usable:
+            raise ValueError("it is no address of the form postgresql://user:password@host/database")
+        return SecretStr(text.replace("postgres://", "postgresql://", 1)) if text else None
+
     def is_sandbox(self, vendor: Vendor) -> bool:
         """Return whether ``vendor`` is read from the sandbox because nobody has given a token for it."""
         return getattr(self, TOKENS[vendor]) is None and (vendor != "aws" or self.aws_profile is None)
@@ -168,6 +186,12 @@ def load_settings(**overrides: object) -> Settings:
         raise ConfigurationError(
             f"{ENV_FILE.absolute()} cannot be read ({error}). Save it as UTF-8 text that you may read, or remove it."
         ) from error
+
+
+def ledger_url() -> str | None:
+    """Return the address of the ledger's database, None for the file. All processes of a home must agree, so it is no argument."""
+    url = load_settings().ledger_url
+    return None if url is None else url.get_secret_value()
 
 
 def names_in_env_file() -> list[str]:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 import duckdb
 
 from pipelines import clock, decisions, transform, warehouse
+from pipelines.actions import closing
 from pipelines.checks import ShrinkGuard
 from pipelines.drift import record_drift
 from pipelines.errors import ConfigurationError, HandoffError
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from pipelines.progress import Progress
     from pipelines.rules import Rules
-    from pipelines.sources.files import CostImport
+    from pipelines.sources.files import FileImport
     from pipelines.sources.registry import Errand
 
 EXIT_OK: Final = 0
@@ -96,9 +97,9 @@ def sync(
     as_of: date,
     progress: Progress,
     accept_shrink: bool = False,
-    costs: CostImport | None = None,
+    imported: FileImport | None = None,
 ) -> RunResult:
-    """Run once: read every source (or only ``costs``, a file), build, check and publish.
+    """Run once: read every source (or only ``imported``, a file), build, check and publish.
 
     Raises Locked when another run holds the home, ConfigurationError when nothing could be begun.
     """
@@ -106,7 +107,7 @@ def sync(
     run_id = f"{started_at:%Y%m%dT%H%M%S%f}Z-{secrets.token_hex(2)}"
     result = RunResult(run_id, as_of)
     home = settings.handoff_home
-    what = "handoff sync" if costs is None else "handoff import"
+    what = "handoff sync" if imported is None else "handoff import"
     with warehouse.run_lock(home, what=what, started_at=started_at):
         ledger = Ledger.open(home)
         ledger.record_run_started(run_id, what=what, as_of=as_of, started_at=started_at)
@@ -114,11 +115,11 @@ def sync(
         outcome, exit_code = "failed", HandoffError.exit_code
         try:
             with _begin(settings, rules, result, started_at, progress) as run:
-                if costs is None:
+                if imported is None:
                     _extract_vendors(run)
                 else:
                     _carry_vendors_along(run)
-                _land_files(run, costs)
+                _land_files(run, imported)
                 _build(run)
                 _publish_or_hold(run, accept_shrink=accept_shrink)
             outcome, exit_code = "held" if result.held else "published", result.exit_code
@@ -216,21 +217,21 @@ def _refuse_to_mix(run: _Run) -> None:
             )
 
 
-def _land_files(run: _Run, costs: CostImport | None) -> None:
-    """Carry imported files along, and add ``costs`` when one is being imported."""
+def _land_files(run: _Run, imported: FileImport | None) -> None:
+    """Carry imported files along, and add ``imported`` when one is being imported."""
     known = run.before.get("files")
     last = known.last_complete_at if known else None
     outcome = SourceOutcome("files", False, run.started_at, last_complete_at=last)
     run.result.outcomes.append(outcome)
-    if costs is None:
+    if imported is None:
         outcome.status = COMPLETE
         outcome.last_complete_at = last or run.started_at
         outcome.row_counts = count_rows("files", run.building)
         return
-    from pipelines.sources.registry import open_costs  # noqa: PLC0415 - as above
+    from pipelines.sources.registry import open_import  # noqa: PLC0415 - as above
 
-    run.progress.step(f"Reading {costs.path.name}")
-    opener = partial(open_costs, costs, _errand(run, "files", None))
+    run.progress.step(f"Reading {imported.path.name}")
+    opener = partial(open_import, imported, _errand(run, "files", None))
     land(outcome, opener, building_file=run.building, previous_file=run.previous_file, work=run.work)
     run.progress.done(_source_line("Imported files", outcome))
 
@@ -243,6 +244,8 @@ def _build(run: _Run) -> None:
         for outcome in run.result.outcomes
     )
     decisions.bring_in(run.home, run.building, forget_states=is_other_data)
+    with Ledger.open(run.home) as ledger:
+        closing.bring_in(ledger, run.building, {outcome.source: outcome.is_sandbox for outcome in run.result.outcomes})
     run.progress.step("Building the models")
     run.result.build = transform.build(
         building_file=run.building,
@@ -260,6 +263,8 @@ def _publish_or_hold(run: _Run, *, accept_shrink: bool) -> None:
     with duckdb.connect(str(run.building)) as connection:
         connection.execute("checkpoint")
     warehouse.publish(run.home, run.result.run_id, _manifest(run.result, run.rules))
+    with Ledger.open(run.home) as ledger:
+        closing.record_checks(run.home, ledger, at=clock.now())
     run.progress.done(f"Published snapshot {run.result.run_id}.")
 
 

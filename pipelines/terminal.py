@@ -60,7 +60,8 @@ def _print_findings(console: Console, rows: list[Row]) -> None:
         console.print(head + finding_id if fits else head, soft_wrap=fits)
         if not fits:
             # on a line of its own and in one piece, to be copied
-            console.print(Text(" " * _INDENT) + finding_id[2:], soft_wrap=True)
+            indent = min(_INDENT, max(0, console.width - finding_id.cell_len + 2))
+            console.print(Text(" " * indent) + finding_id[2:], soft_wrap=True)
         for text in (shown["reason"], to_do):
             console.print(Padding(Text(text), (0, 0, 0, _INDENT)))
     console.print()

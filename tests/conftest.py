@@ -13,7 +13,17 @@ PROJECT = Path(__file__).resolve().parent.parent
 # Real input and vendor contracts lie outside the repository; where they are not, the tests that need them skip.
 SHARED = Path(os.environ.get("HANDOFF_SHARED", PROJECT.parent / "shared"))
 
-_SETTINGS = ("HUBSPOT_", "AIRTABLE_", "GITHUB_TOKEN", "GITHUB_WRITE", "GITHUB_BASE", "GITHUB_ORG", "GITHUB_PROJECT", "AWS_")
+_SETTINGS = (
+    "LEDGER_",
+    "HUBSPOT_",
+    "AIRTABLE_",
+    "GITHUB_TOKEN",
+    "GITHUB_WRITE",
+    "GITHUB_BASE",
+    "GITHUB_ORG",
+    "GITHUB_PROJECT",
+    "AWS_",
+)
 
 
 def pytest_configure():

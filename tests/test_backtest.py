@@ -52,6 +52,7 @@ def test_a_backtest_says_what_a_rule_would_have_found_on_each_day_that_is_kept(t
     assert not any(row["problem"] for row in rows)
 
 
+@pytest.mark.thorough
 def test_a_backtest_changes_neither_the_snapshot_nor_leaves_a_copy(two_months):
     before = warehouse.sha256_of(warehouse.current_version(two_months) / warehouse.FILE_NAME)
     done = run(two_months, "rules", "backtest", SHADOWED)

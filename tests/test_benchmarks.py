@@ -3,11 +3,17 @@
 import copy
 from datetime import UTC, datetime
 
+import duckdb
 import pytest
 
 from benchmarks import base, portal
 from benchmarks.__main__ import main
 from benchmarks.copies import differences
+from benchmarks.organisation import COPIED, multiply
+from pipelines import warehouse
+from pipelines.settings import PROJECT_ROOT
+
+RULES = PROJECT_ROOT / "dbt" / "seeds" / "default"
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
@@ -63,3 +69,38 @@ def test_handoff_reads_the_truth_with_as_few_requests_as_pages_and_batches_allow
     rows = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines() if line.startswith("| handoff")]
     assert [(row[1], row[-1]) for row in rows] == [("full", "nothing"), ("incremental", "nothing")]
     assert tuple(int(row[2]) for row in rows) == requests
+
+
+def test_copies_of_the_organisation_are_whole_and_share_no_record(demo_home, tmp_path):
+    base_file = warehouse.current_version(demo_home) / warehouse.FILE_NAME
+    database, rules = multiply(base_file, RULES, copies=3, services=2, to=tmp_path)
+    with duckdb.connect(str(base_file), read_only=True) as one, duckdb.connect(str(database), read_only=True) as three:
+
+        def counts(sql):
+            return one.execute(sql).fetchall()[0][0], three.execute(sql).fetchall()[0][0]
+
+        for table in COPIED:
+            before, after = counts(f"select count(*) from {table}")
+            assert (table, after) == (table, 3 * before)
+        before, after = counts("select count(*) from raw_aws.costs")
+        assert after == 6 * before
+        for table in ("raw_hubspot.deals", "raw_airtable.records", "raw_github.project_items", "raw_aws.accounts"):
+            total, different = three.execute(f"select count(*), count(distinct id) from {table}").fetchall()[0]
+            assert total == different, table
+        # every link leads to a record of its own copy, as in the original
+        loose = """
+            select count(*) from raw_hubspot.associations as links
+            left join raw_hubspot.deals as deals on links.from_id = deals.id
+            where links.from_object = 'deals' and deals.id is null
+        """
+        before, after = counts(loose)
+        assert after == 3 * before
+        linked = """
+            select count(*) from raw_airtable.records as records
+            inner join raw_hubspot.deals as deals on contains(records.fields_json, '/0-3/' || deals.id || '"')
+        """
+        before, after = counts(linked)
+        assert before > 0
+        assert after == 3 * before
+    lines = (rules / "map_accounts_to_deals.csv").read_text(encoding="utf-8").splitlines()
+    assert len(lines) - 1 == 3 * (len((RULES / "map_accounts_to_deals.csv").read_text(encoding="utf-8").splitlines()) - 1)

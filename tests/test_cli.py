@@ -113,7 +113,11 @@ def finding_keys():
     return re.findall(r"`(\w+)`", section.split(";", 1)[0])
 
 
-@pytest.mark.parametrize("name", REPORTS)
+# of these the demo has no findings: it imports no invoices and writes nothing
+TOLD = [name for name in REPORTS if name not in {"billing", "write-back"}]
+
+
+@pytest.mark.parametrize("name", TOLD)
 def test_json_is_one_array_with_the_documented_keys_in_their_order(demo_home, name):
     rows = json.loads(report(demo_home, name, "--format", "json"))
     assert isinstance(rows, list)
@@ -145,7 +149,7 @@ def table_of(text):
     return header, rows
 
 
-@pytest.mark.parametrize("name", REPORTS)
+@pytest.mark.parametrize("name", TOLD)
 def test_csv_says_what_json_says(demo_home, name):
     header, rows = table_of(report(demo_home, name, "--format", "csv"))
     objects = json.loads(report(demo_home, name, "--format", "json"))

@@ -175,6 +175,7 @@ def test_a_source_that_is_missing_changes_a_state_to_indeterminate_or_not_at_all
     assert unknown, "an absence rests on every one of them"
 
 
+@pytest.mark.thorough
 def test_a_finding_that_goes_while_a_source_is_missing_is_unknown_until_that_source_is_back(home_with_decisions, served):
     control(served, "vendors/airtable", {"up": False})
     change_deal(served, "10265", contract_start_date="2027-02-01")
@@ -189,6 +190,7 @@ def test_a_finding_that_goes_while_a_source_is_missing_is_unknown_until_that_sou
     assert LATE not in findings(home_with_decisions)
 
 
+@pytest.mark.thorough
 def test_a_snooze_wakes_with_its_evidence_and_a_fixed_finding_is_resolved_and_reopened(home_with_decisions, served):
     change_deal(served, "10255", agreement_url="https://agreements.example.org/inkwell-ledgers-2")
     after = synced(home_with_decisions, served)

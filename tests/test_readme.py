@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 DOCUMENTS = ["README.md", *sorted(f"docs/{path.name}" for path in (PROJECT / "docs").glob("*.md"))]
 # The commands that do their work and end; the others serve until they are stopped, or set up a whole environment.
-ENDING = {"sync", "report", "packet", "brief", "status", "doctor", "plan", "apply", "import"}
+ENDING = {"sync", "report", "packet", "brief", "status", "doctor", "plan", "show", "approve", "apply", "import"}
 PORT = "8750"
 FOCUS = (
     "BilledCost,BillingAccountId,BillingCurrency,BillingPeriodStart,ChargeCategory,ChargePeriodEnd,ChargePeriodStart,ProviderName,"

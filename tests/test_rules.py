@@ -131,7 +131,11 @@ def test_a_mistake_is_named_with_file_line_and_column(profile, file, old, new, w
 
 
 # Tables that ship without rows
-ROWS_OF_EMPTY_TABLES = {"rule_modes": "SG12,shadow,We want to see first", "map_cost_tags": "hub,alpha,,1001,1,true,,,"}
+ROWS_OF_EMPTY_TABLES = {
+    "rule_modes": "SG12,shadow,We want to see first",
+    "map_cost_tags": "hub,alpha,,1001,1,true,,,",
+    "map_hubs_to_deals": "moss,1001,Its hub",
+}
 
 
 @pytest.mark.parametrize("table", sorted(REQUIRED_TABLES))

@@ -87,7 +87,7 @@ _PLAN_COLUMNS: Final = (
     Column("May be applied until", "until", text(170)),
     Column("Changes", "changes", st.column_config.NumberColumn(width=80)),
     Column("Held back", "held_back", st.column_config.NumberColumn(width=80)),
-    Column("Approver", "approver", text(120)),
+    Column("Applied by", "operator", text(120)),
     Column("Note", "note", text(300)),
 )
 _HISTORY_COLUMNS: Final = (
@@ -97,7 +97,7 @@ _HISTORY_COLUMNS: Final = (
     Column("Before", lambda row: before_words(change_from_row(row)), text(140)),
     Column("After", _after, text(230)),
     Column("What happened", "sentence", text(270)),
-    Column("Approver", "actor", text(90)),
+    Column("Applied by", "actor", text(90)),
 )
 
 
@@ -203,7 +203,7 @@ def _plan_row(stored: StoredPlan) -> Row:
         "until": instant(plan.expires_at) if plan else "",
         "changes": len(plan.changes) if plan else None,
         "held_back": len(plan.held_back) if plan else None,
-        "approver": stored.approver or "",
+        "operator": stored.operator or "",
         "note": stored.problem or stored.outcome or "",
     }
 

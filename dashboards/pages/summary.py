@@ -25,6 +25,8 @@ _REPORT_PAGES: Final = {
     "budget-overruns": "budget",
 }
 _WORST_SHOWN: Final = 8
+# more make the words beside a number fall apart on a laptop
+_NUMBERS_IN_A_ROW: Final = 6
 
 
 def show(board: Board) -> None:
@@ -40,7 +42,8 @@ def _show_numbers(board: Board) -> None:
     rows = board.reader.summary()
     if not rows:
         return
-    for place, row in zip(st.columns(len(rows), gap="small"), rows, strict=True):
+    places = [place for _ in rows[::_NUMBERS_IN_A_ROW] for place in st.columns(_NUMBERS_IN_A_ROW, gap="small")]
+    for place, row in zip(places, rows, strict=False):  # the last row may have room
         with place, st.container(border=True, height="stretch", gap="small"):
             st.metric(md_escape(row["label"]), md_escape(row["value_text"]))
             st.markdown(md_escape(row["what_to_do"]))

@@ -197,8 +197,31 @@ class AirtableTarget:
             record = self._record(change, str(change.record_id))
         except NotFound:
             return Reading(obstacle=f"Airtable no longer has this record ({change.record_id})")
-        value = record["fields"].get(self._fields(change)[change.field or ""])
-        return Reading(value=None if value is None else str(value), url=change.record_url)
+        field_id = self._fields(change)[change.field or ""]
+        value = record["fields"].get(field_id)
+        return Reading(
+            value=None if value is None else str(value),
+            url=change.record_url,
+            changed_by=self._who_and_when(change, record["fields"], field_id),
+        )
+
+    def _who_and_when(self, change: Change, held: dict[str, Any], field_id: str) -> str | None:
+        """Return who changed a field and when, where the base has fields that say so: of this field alone, or of the whole record."""
+        found: dict[tuple[str, bool], Any] = {}
+        for name, definition in self._tables().get(self._table_id(change), {}).items():
+            watched = (definition.get("options") or {}).get("referencedFieldIds") or []
+            if held.get(name) is not None and (not watched or field_id in watched):
+                found.setdefault((str(definition.get("type")), len(watched) == 1), held[name])
+        for is_exact in (True, False):
+            who, when = found.get(("lastModifiedBy", is_exact)), found.get(("lastModifiedTime", is_exact))
+            if who is None and when is None:
+                continue
+            person = who.get("name") or who.get("id") if isinstance(who, dict) else who
+            words = f"by {person}" if person else ""
+            if isinstance(when, str):
+                words = f"{words} on {when[:16].replace('T', ' ')} UTC".strip()
+            return words if is_exact else f"{words} (the last change of that record)"
+        return None
 
     def _fields(self, change: Change) -> dict[str, str]:
         fields = self._rules.fields.get(("airtable", change.object))
@@ -210,6 +233,8 @@ class AirtableTarget:
         return self._fields(change)["table_id"]
 
     def _typed(self, change: Change, name: str, value: str) -> object:
+        if is_blank(value):
+            return None  # clears the field
         definition = self._tables()[self._table_id(change)][self._fields(change)[name]]
         if definition.get("type") in _NUMBERS:
             number = float(value)
@@ -231,6 +256,8 @@ def _value_objection(definition: dict[str, Any], value: str) -> str | None:
     name, kind = definition.get("name"), definition.get("type")
     if kind in _COMPUTED:
         return f"the field {name} is computed by Airtable and cannot be written"
+    if is_blank(value):
+        return None
     if kind == "singleSelect":
         choices = [choice.get("name") for choice in (definition.get("options") or {}).get("choices", [])]
         if value not in choices:

@@ -1,6 +1,7 @@
 """Carries out a sealed plan: each target is read again, written once, and read back; every step is in the ledger first.
 
-    refuse     a seal that does not fit, an expired or used plan, another portal, base or organisation, a guard, a missing token
+    refuse     a seal that does not fit, an expired or used plan, another portal, base or organisation, a guard, a missing token,
+               a person without the role, a risk that nobody approved
     settle     what an interrupted apply left open: the vendor is read, nothing is resent
     each change, in order:
         read   equal already -> already; differs from what the plan saw -> conflict, left alone
@@ -21,11 +22,15 @@ from typing import TYPE_CHECKING, Final
 
 from pipelines import clock, warehouse
 from pipelines.actions import guards
+from pipelines.actions.approvals import approvals_of, left_out, refuse_without_approval
 from pipelines.actions.opening import OpenTargets, Targets
-from pipelines.actions.records import ApplyResult, Change, ChangeResult, GuardStatus, Plan, Status, same
+from pipelines.actions.records import ApplyResult, Change, ChangeResult, Plan, Status, same
+from pipelines.actions.refusals import refuse_altered_ledger, refuse_by_guards, refuse_by_life, refuse_by_place
+from pipelines.actions.roles import Role, require
 from pipelines.actions.settling import Journal, settle
-from pipelines.actions.store import PlanLife, PlanState, lives_of, load_plan, seal_on, state_of
+from pipelines.actions.store import PlanLife, lives_of, load_plan, seal_on
 from pipelines.actions.target import Reading, words_about
+from pipelines.decisions import author
 from pipelines.errors import Forbidden, HandoffError, HostRefused, NotFound, RateLimited, Refused, Unauthorized, VendorError
 from pipelines.progress import SilentProgress
 
@@ -53,10 +58,6 @@ _AFTER_LIMIT_SECONDS: Final = 30.0
 _MOST_WRITES: Final = 5
 
 
-class PlanRefused(HandoffError):
-    """The plan may not be applied. Nothing was written."""
-
-
 def apply_plan(
     path: Path,
     settings: Settings,
@@ -64,7 +65,7 @@ def apply_plan(
     ledger: Ledger,
     *,
     now: datetime,
-    approver: str,
+    operator: str,
     progress: Progress | None = None,
     sandbox_url: str | None = None,
     targets: Targets | None = None,
@@ -80,10 +81,11 @@ def apply_plan(
     held = lock or warehouse.run_lock(home, what=f"handoff apply {path.stem}", started_at=now)
     with held:
         opened = OpenTargets(settings, rules, sandbox_url, may_write=True) if targets is None else None
-        run = _Applying(Journal(ledger, approver), targets or opened, progress or SilentProgress(), sleep)  # type: ignore[arg-type]
+        run = _Applying(Journal(ledger, operator), targets or opened, progress or SilentProgress(), sleep)  # type: ignore[arg-type]
         plan_id = path.stem
         try:
-            _refuse_altered_ledger(ledger)
+            require(rules, operator, Role.operator)
+            refuse_altered_ledger(ledger)
             run.settled += settle(
                 run.journal,
                 run.targets,
@@ -91,82 +93,23 @@ def apply_plan(
                 delay=guards.settle_delay(guards.Limits.of(rules)),
                 sleep=sleep,
             )
-            plan, seal = _read(path, home)
+            plan, seal = load_plan(path, home), seal_on(path, home)
             plan_id = plan.plan_id
             life = lives_of(ledger).get(plan_id, PlanLife())
-            _refuse_by_life(plan, life, now)
-            _refuse_by_guards(plan, rules)
-            _refuse_by_place(plan, run.targets)
+            refuse_by_life(plan, life, now)
+            refuse_by_guards(plan, rules)
+            approvals = approvals_of(ledger, plan_id, seal)
+            refuse_without_approval(plan, approvals, rules)
+            run.left_out = left_out(plan, approvals)
+            refuse_by_place(plan, run.targets)
         except HandoffError as error:
-            ledger.record_event("apply_refused", plan_id, error.sentence, at=clock.now(), actor=approver)
-            return ApplyResult(plan_id, approver, settled=run.settled, refused=error.sentence)
+            ledger.record_event("apply_refused", plan_id, error.sentence, at=clock.now(), actor=operator)
+            return ApplyResult(plan_id, operator, settled=run.settled, refused=error.sentence)
         else:
             return _carry_out(run, plan, seal, life)
         finally:
             if opened is not None:
                 opened.close()
-
-
-# Refusing --------------------------------------------------------------------------------------------------------------------
-
-
-def _refuse_altered_ledger(ledger: Ledger) -> None:
-    found = ledger.verify()
-    if not found.is_sound:
-        raise PlanRefused(
-            f"{found.problem} What was applied before cannot be trusted, so nothing is written. Keep {ledger.path} for whoever looks "
-            "into it, move it away, and plan again: handoff begins a new ledger."
-        )
-
-
-def _read(path: Path, home: Path) -> tuple[Plan, str]:
-    return load_plan(path, home), seal_on(path, home)
-
-
-def _refuse_by_life(plan: Plan, life: PlanLife, now: datetime) -> None:
-    state = state_of(plan, life, now)
-    if state is PlanState.applied:
-        raise PlanRefused(
-            f"{plan.plan_id} was applied before, by {life.approver}; a plan is used once. Make a new one with `handoff plan`."
-        )
-    if state is PlanState.expired:
-        raise PlanRefused(
-            f"{plan.plan_id} expired on {plan.expires_at:%Y-%m-%d %H:%M} UTC. Make a new one with `handoff plan`, so that it is "
-            "compared with what the vendors hold now."
-        )
-    if plan.created_at > now:
-        raise PlanRefused(
-            f"{plan.plan_id} was made at {plan.created_at:%Y-%m-%d %H:%M} UTC, which is in the future. "
-            "Set this computer's clock, then make a new plan with `handoff plan`."
-        )
-    if plan.is_empty:
-        raise PlanRefused(f"{plan.plan_id} holds no changes. `handoff plan` says why.")
-
-
-def _refuse_by_guards(plan: Plan, rules: Rules) -> None:
-    """Judge the plan by its own guards and by the rule tables as they are now."""
-    sources = {source.source: source for source in plan.sources}
-    limits = guards.Limits.of(rules)
-    now_judged = guards.evaluate(plan.changes, limits=limits, sources=sources, record_counts=None)
-    # the share needs the snapshot; the plan holds what it said
-    judged = [*plan.guards, *(guard for guard in now_judged if guard.guard != guards.SHARE)]
-    stopping = [guard for guard in judged if guard.status is not GuardStatus.passed]
-    if not plan.guards or stopping:
-        sentence = stopping[0].sentence if stopping else "The plan says nothing about its guards."
-        name = f"the guard on {stopping[0].guard} stopped it" if stopping else "no guard judged it"
-        raise PlanRefused(f"{plan.plan_id}: {name}. {sentence}")
-
-
-def _refuse_by_place(plan: Plan, targets: Targets) -> None:
-    planned = {place.system: place for place in plan.places}
-    for system in sorted({change.system for change in plan.changes}):
-        present = targets.target(system).place
-        if planned.get(system) != present:
-            wanted = planned[system].words if system in planned else "nowhere"
-            raise PlanRefused(
-                f"{plan.plan_id} was made for {wanted}, and the present settings lead to {present.words}. "
-                "Set the tokens of the place that it was made for, or make a new plan with `handoff plan`."
-            )
 
 
 # Carrying out ----------------------------------------------------------------------------------------------------------------
@@ -184,6 +127,7 @@ class _Applying:
     urls: dict[str, str] = field(default_factory=dict)
     done: dict[str, Status] = field(default_factory=dict)
     written_before: frozenset[str] = frozenset()  # changes that an interrupted apply of this plan has written
+    left_out: frozenset[str] = frozenset()  # changes that the approver did not choose
     limited: set[str] = field(default_factory=set)  # vendors that have refused a write because of their limits
     hopeless: dict[str, str] = field(default_factory=dict)  # vendors that refuse everything, with their sentence
 
@@ -194,10 +138,11 @@ def _carry_out(run: _Applying, plan: Plan, seal: str, life: PlanLife) -> ApplyRe
         plan.plan_id,
         "apply_started",
         at=began,
-        actor=run.journal.approver,
+        actor=run.journal.operator,
         run_id=plan.run_id,
         seal_of_plan=seal,
         outcome="continued" if life.is_begun else None,
+        details={"user": author(None)},
     )
     if life.is_begun:
         run.written_before = _written_before(run.journal.ledger, plan.plan_id)
@@ -208,14 +153,21 @@ def _carry_out(run: _Applying, plan: Plan, seal: str, life: PlanLife) -> ApplyRe
         run.done[change.change_id] = result.status
         if result.url is not None and result.status in {Status.applied, Status.already}:
             run.urls[change.change_id] = result.url
-        run.journal.record(plan.plan_id, result.change, "result", status=result.status.value, sentence=result.sentence)
+        run.journal.record(
+            plan.plan_id,
+            result.change,
+            "result",
+            status=result.status.value,
+            sentence=result.sentence,
+            details={"url": result.url},
+        )
         results.append(result)
-    applied = ApplyResult(plan.plan_id, run.journal.approver, results, run.settled, duration=clock.now() - began)
+    applied = ApplyResult(plan.plan_id, run.journal.operator, results, run.settled, duration=clock.now() - began)
     run.journal.ledger.record_plan(
         plan.plan_id,
         "apply_finished",
         at=clock.now(),
-        actor=run.journal.approver,
+        actor=run.journal.operator,
         run_id=plan.run_id,
         outcome="complete" if applied.exit_code == 0 else "partial",
         details=applied.counts,
@@ -231,6 +183,8 @@ def _written_before(ledger: Ledger, plan_id: str) -> frozenset[str]:
 
 def _one(run: _Applying, plan: Plan, planned: Change) -> ChangeResult:
     """Carry out one change."""
+    if planned.change_id in run.left_out:
+        return ChangeResult(planned, Status.left_out, "It was not among what was approved; nothing was sent.")
     parent = planned.depends_on
     if parent is not None and run.done.get(parent, Status.applied) not in {Status.applied, Status.already}:
         return ChangeResult(planned, Status.skipped, f"It needs {parent}, which was not made. Mend that, then plan again.")
@@ -248,18 +202,24 @@ def _one(run: _Applying, plan: Plan, planned: Change) -> ChangeResult:
         return ChangeResult(
             change, Status.failed, f"Nothing was written, because the target could not be read. {words_about(error)}"
         )
-    refusal = _before_writing(run, change, reading, target)
+    refusal = before_writing(change, reading, target, run.written_before)
     return refusal or _write(run, plan, change, target, reading)
 
 
-def _before_writing(run: _Applying, change: Change, reading: Reading, target: Target) -> ChangeResult | None:
-    """Return the result of a change that is not to be written: it is so already, or somebody was there first."""
+def before_writing(
+    change: Change, reading: Reading, target: Target, written_before: frozenset[str] = frozenset()
+) -> ChangeResult | None:
+    """Return the result of a change that is not to be written: it is so already, or somebody was there first.
+
+    ``written_before`` are the changes that an interrupted apply of the same plan has written.
+    """
     if reading.obstacle is not None:
         return ChangeResult(change, Status.conflict, f"Left alone: {reading.obstacle}.", reading.url)
     if target.next_write(change, reading) is None:
-        if change.change_id in run.written_before:
+        if change.change_id in written_before:
             return ChangeResult(change, Status.applied, "Written before the interruption, and read back now.", reading.url)
-        return ChangeResult(change, Status.already, "The vendor holds this already; nothing was sent.", reading.url)
+        by = f", set {reading.changed_by}" if reading.changed_by else ""
+        return ChangeResult(change, Status.already, f"The vendor holds this already{by}; nothing was sent.", reading.url)
     if not change.is_creation and not same(reading.value, change.before):
         by = f", set {reading.changed_by}" if reading.changed_by else "; the vendor does not say by whom"
         sentence = (

@@ -101,7 +101,7 @@ class GithubTarget:
             return Reading()
         issue = issues[0]
         item = next((item for item in items if self._is_item_of(item, issue)), None)
-        return Reading(parts={"issue": issue, "item": item}, url=issue.get("html_url"))
+        return Reading(parts={"issue": issue, "item": item}, url=issue.get("html_url"), changed_by=_opener(issue))
 
     def next_write(self, change: Change, reading: Reading) -> Write | None:
         """Return the next of the three steps, or None when the request is complete or is somebody else's."""
@@ -233,6 +233,14 @@ class GithubTarget:
         if self._known_fields is None:
             self._known_fields = {row["name"]: row for row in self._pages(f"{self._project}/fields", {})}
         return self._known_fields
+
+
+def _opener(issue: dict[str, Any]) -> str | None:
+    """Return who opened an issue and when, in words."""
+    login, opened_at = (issue.get("user") or {}).get("login"), issue.get("created_at")
+    if not login or not isinstance(opened_at, str):
+        return None
+    return f"by {login} on {opened_at[:16].replace('T', ' ')} UTC"
 
 
 def _marked_deals(body: object) -> set[str]:

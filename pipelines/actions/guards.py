@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Final
 
-from pipelines.actions.records import Change, GuardResult, GuardStatus, SourceState
+from pipelines.actions.records import Change, GuardResult, GuardStatus, SourceState, is_blank
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -111,6 +111,7 @@ def evaluate(
     return [
         _judged("number of changes", lambda: _number_of_changes(changes, limits)),
         _judged("fields", lambda: _fields(changes, limits)),
+        _judged("money", lambda: _money(changes, limits)),
         _judged("source completeness", lambda: _completeness(changes, sources)),
         _judged(SHARE, lambda: _share(changes, limits, record_counts)),
         _judged("expiry", lambda: _expiry(limits)),
@@ -143,6 +144,31 @@ def _fields(changes: Sequence[Change], limits: Limits) -> tuple[bool, str]:
             return False, f"{change.change_id}: {objection}."
     names = {name for change in changes for name in change.written_fields}
     return True, f"Every field is on the list of what may be written ({len(names)} used)."
+
+
+def _money(changes: Sequence[Change], limits: Limits) -> tuple[bool, str]:
+    """Judge by how much money fields change altogether, up and down; what was empty counts as nothing."""
+    most, fields = limits.number("max_money_change"), set(limits.texts("money_field"))
+    total = Decimal(0)
+    for change in changes:
+        for name, value in change.values.items():
+            if f"{change.system}.{change.object}.{name}" not in fields:
+                continue
+            try:
+                before = Decimal(0) if change.is_creation or is_blank(change.before) else Decimal(str(change.before))
+                total += abs((Decimal(0) if is_blank(value) else Decimal(value)) - before)
+            except InvalidOperation as error:
+                raise GuardUnevaluable(
+                    f"{change.change_id} writes an amount that is no number ({value!r} for {change.before!r})"
+                ) from error
+    if not total.is_finite():
+        raise GuardUnevaluable("a change writes an amount that is no finite number")
+    if total <= most:
+        return True, f"Amounts change by {total:,} altogether, at most {most:,}."
+    return False, (
+        f"Amounts would change by {total:,} altogether, more than {most:,} (max_money_change in {_WHERE}). See whether a rule is wrong; "
+        "if not, plan fewer with --max or --deal."
+    )
 
 
 def _completeness(changes: Sequence[Change], sources: Mapping[str, SourceState] | None) -> tuple[bool, str]:

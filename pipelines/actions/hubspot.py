@@ -1,5 +1,7 @@
 """HubSpot: a property of a deal, company or community is read, written with one PATCH, and read back by id.
 
+Labels between records are in ``hubspot_labels.py``, tasks in ``hubspot_tasks.py``.
+
     GET   /account-info/<version>/details              which portal this is
     GET   /crm/properties/<version>/{type}             what the portal would refuse
     GET   /crm/objects/<version>/{type}/{id}           the live value, with its history: who changed it, and when
@@ -15,6 +17,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
+from pipelines.actions.hubspot_labels import HubspotLabels, is_about_a_label
+from pipelines.actions.hubspot_tasks import OBJECT as TASKS
+from pipelines.actions.hubspot_tasks import HubspotTasks
 from pipelines.actions.records import Change, Place, is_blank, same
 from pipelines.actions.target import Answer, Connection, Reading, Write
 from pipelines.errors import ConfigurationError, GarbageAnswer, NotFound, Refused, VendorError
@@ -43,6 +48,9 @@ class HubspotTarget:
         self._is_sandbox = is_sandbox
         self._properties: dict[str, dict[str, dict[str, Any]]] = {}
         self._owners: dict[str, str] | None = None
+        self._labels = HubspotLabels(connection)
+        host, portal = rules.organisation["hubspot_app_host"], rules.organisation["hubspot_portal_id"]
+        self._tasks = HubspotTasks(connection, rules, f"https://{host}/contacts/{portal}")
 
     @property
     def place(self) -> Place:
@@ -72,8 +80,12 @@ class HubspotTarget:
 
     def objection(self, change: Change) -> str | None:
         """Return why the portal would refuse this value, from its property definitions."""
+        if change.object == TASKS:
+            return self._tasks.objection(change)
         if change.is_creation:
             return f"handoff creates no HubSpot {change.object}"
+        if is_about_a_label(change):
+            return self._labels.objection(change)
         name = self._vendor_field(change)
         if name is None:
             return f"map_fields.csv names no HubSpot property for {change.object}.{change.field}"
@@ -87,8 +99,12 @@ class HubspotTarget:
             return None  # the value is known once the record before it exists
         return _value_objection(name, definition, change.after)
 
-    def read(self, change: Change, made_id: str | None = None) -> Reading:  # noqa: ARG002 - nothing is created here
-        """Return the live value of the property and who set it."""
+    def read(self, change: Change, made_id: str | None = None) -> Reading:
+        """Return the live value of the property and who set it, the labels between two records, or the task on a deal."""
+        if change.object == TASKS:
+            return self._tasks.read(change, made_id)
+        if is_about_a_label(change):
+            return self._labels.read(change)
         name = self._vendor_field(change)
         if name is None:
             return Reading(obstacle=f"map_fields.csv names no HubSpot property for {change.object}.{change.field}")
@@ -114,7 +130,11 @@ class HubspotTarget:
         )
 
     def next_write(self, change: Change, reading: Reading) -> Write | None:
-        """Return the PATCH of the one property, or None when it holds the value."""
+        """Return the PATCH of the one property, or what a label still needs; None when it is as the change wants it."""
+        if change.object == TASKS:
+            return self._tasks.next_write(change, reading)
+        if is_about_a_label(change):
+            return self._labels.next_write(change, reading)
         if same(reading.value, change.after):
             return None
         body = {"properties": {str(self._vendor_field(change)): change.after}}
@@ -122,6 +142,8 @@ class HubspotTarget:
 
     def difference(self, change: Change, reading: Reading) -> str | None:
         """Return what the property holds instead of the value."""
+        if change.object == TASKS:
+            return self._tasks.difference(change, reading)
         if same(reading.value, change.after):
             return None
         return f"{change.field} holds {reading.value!r}"
@@ -198,7 +220,9 @@ def _instant(text: str) -> datetime:
 
 
 def _value_objection(name: str, definition: dict[str, Any], value: str) -> str | None:
-    """Return why a value does not fit its property: an unknown choice, no number, no date."""
+    """Return why a value does not fit its property: an unknown choice, no number, no date. Empty text clears any property."""
+    if is_blank(value):
+        return None
     kind = definition.get("type")
     options = [str(option.get("value")) for option in definition.get("options") or [] if not option.get("archived")]
     if kind == "enumeration" and options:

@@ -24,8 +24,10 @@ from pipelines.actions.records import (
     is_blank,
     same,
 )
+from pipelines.actions.roles import Role, require
 from pipelines.actions.store import PlanState, PlanUnusable, StoredPlan, find_plan, list_plans, load_plan, save_plan
 from pipelines.actions.target import words_about
+from pipelines.decisions import author
 from pipelines.errors import ConfigurationError, HandoffError, VendorError
 
 if TYPE_CHECKING:
@@ -39,19 +41,47 @@ if TYPE_CHECKING:
 __all__ = [
     "PlanState",
     "PlanUnusable",
+    "Scope",
     "StoredPlan",
     "find_plan",
     "list_plans",
     "load_plan",
     "make_plan",
+    "plan_of",
     "save_plan",
 ]
 
-_CHANGES_SQL: Final = "select * from actions.act_changes order by change_id"
+# deal and owner are those of the finding that a change mends
+_CHANGES_SQL: Final = """
+    select changes.*, findings.deal_id, findings.owner
+    from actions.act_changes as changes
+    left join marts.fct_findings as findings on changes.finding_id = findings.finding_id
+    order by changes.change_id
+"""
 _SOURCES_SQL: Final = "select source, status, last_complete_at, is_sandbox from ops.source_status"
 _RUN_SQL: Final = "select run_id, as_of_on from ops.run"
 _TABLES_SQL: Final = "select source, table_name, row_count from ops.source_tables"
 _AIRTABLE_SQL: Final = "select table_id, count(*) as row_count from raw_airtable.records group by table_id"
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which of the proposed changes are wanted; what is None or empty does not narrow."""
+
+    rule_ids: Sequence[str] = ()
+    deal_id: str | None = None
+    owner: str | None = None
+    systems: Sequence[str] = ()
+
+    def holds(self, change: Change, row: dict[str, Any]) -> bool:
+        """Return whether a change is wanted; ``row`` is its row with the deal and the owner of its finding."""
+        is_of_deal = (change.object, change.record_id) == ("deals", self.deal_id)
+        return (
+            (not self.rule_ids or change.rule_id.casefold() in {rule_id.casefold() for rule_id in self.rule_ids})
+            and (self.deal_id is None or is_of_deal or row.get("deal_id") == self.deal_id)
+            and (self.owner is None or self.owner.casefold() in str(row.get("owner") or "").casefold())
+            and (not self.systems or change.system in {system.casefold() for system in self.systems})
+        )
 
 
 @dataclass
@@ -79,17 +109,50 @@ def make_plan(
     rules: Rules,
     *,
     now: datetime,
-    rule_ids: Sequence[str] | None = None,
+    scope: Scope | None = None,
     limit: int | None = None,
+    proposer: str | None = None,
     sandbox_url: str | None = None,
     targets: Targets | None = None,
 ) -> Plan:
     """Return the plan that the snapshot and the vendors' live values call for; it is neither sealed nor stored yet.
 
+    ``proposer`` is the user of the operating system unless given.
+
     ``before`` of each change is the live value. Changes that the vendor holds already are dropped; those that may not be made are
     held back with the reason. Raises HandoffError when the snapshot has no changes to read or a vendor must be configured.
     """
-    changes, blocked = _proposed(snapshot_query, rule_ids)
+    person = author(proposer)
+    require(rules, person, Role.proposer)
+    changes, blocked = _proposed(snapshot_query, scope or Scope())
+    return plan_of(
+        changes,
+        blocked,
+        snapshot_query,
+        settings,
+        rules,
+        now=now,
+        limit=limit,
+        proposer=person,
+        sandbox_url=sandbox_url,
+        targets=targets,
+    )
+
+
+def plan_of(
+    changes: Sequence[Change],
+    blocked: dict[str, str],
+    snapshot_query: Callable[[str], list[dict[str, Any]]],
+    settings: Settings,
+    rules: Rules,
+    *,
+    now: datetime,
+    limit: int | None,
+    proposer: str,
+    sandbox_url: str | None,
+    targets: Targets | None,
+) -> Plan:
+    """Return the plan of these changes, compared with the vendors' live values; ``blocked`` says why some are held back."""
     opened = OpenTargets(settings, rules, sandbox_url, may_write=False) if targets is None else None
     try:
         making = _Making(
@@ -119,6 +182,7 @@ def make_plan(
         run_id=str(run["run_id"]),
         as_of_on=None if run["as_of_on"] is None else str(run["as_of_on"]),
         rules_profile=rules.profile,
+        proposer=proposer,
         sources=sorted(making.sources.values(), key=lambda source: source.source),
         places=places,
         guards=guards.evaluate(
@@ -131,16 +195,13 @@ def make_plan(
     )
 
 
-def _proposed(
-    snapshot_query: Callable[[str], list[dict[str, Any]]], rule_ids: Sequence[str] | None
-) -> tuple[list[Change], dict[str, str]]:
-    """Return the changes of the wanted rules, and why the models hold some of them back, by change id."""
-    wanted = None if rule_ids is None else {rule_id.casefold() for rule_id in rule_ids}
+def _proposed(snapshot_query: Callable[[str], list[dict[str, Any]]], scope: Scope) -> tuple[list[Change], dict[str, str]]:
+    """Return the wanted changes, and why the models hold some of them back, by change id."""
     changes: list[Change] = []
     blocked: dict[str, str] = {}
     for row in snapshot_query(_CHANGES_SQL):
         change = change_from_row(row)
-        if wanted is not None and change.rule_id.casefold() not in wanted:
+        if not scope.holds(change, row):
             continue
         changes.append(change)
         if row.get("is_blocked"):
@@ -211,6 +272,8 @@ def _content_objection(change: Change) -> str | None:
         values = change.values
     except (ValueError, TypeError) as error:
         return f"the model proposes content that cannot be read ({error})"
+    if change.is_undo:
+        return None  # a field that was empty goes back to being empty
     if not values or any(is_blank(value) for value in values.values()):
         return "the model proposes an empty value, and handoff does not empty fields"
     return None
@@ -223,6 +286,8 @@ def _policy_objection(change: Change, reading: Reading, placeholders: frozenset[
     if change.policy == Policy.if_equal_before:
         if same(live, change.before):
             return None
+        if change.is_undo:
+            return f"{change.field} now holds {live!r}{by} where handoff wrote {change.before!r}; left as it is"
         return f"{change.field} now holds {live!r}{by} where the snapshot saw {change.before!r}; sync again"
     if is_blank(live) or str(live).strip().casefold() in placeholders:
         return None
@@ -255,6 +320,8 @@ def _run(snapshot_query: Callable[[str], list[dict[str, Any]]]) -> dict[str, Any
 def _record_counts(snapshot_query: Callable[[str], list[dict[str, Any]]], rules: Rules) -> dict[tuple[str, str], int]:
     """Return how many records of each object the snapshot holds, by system and object as changes name them."""
     counts = {(str(row["source"]), str(row["table_name"])): int(row["row_count"] or 0) for row in snapshot_query(_TABLES_SQL)}
+    if ("hubspot", "deals") in counts:
+        counts["hubspot", "tasks"] = counts["hubspot", "deals"]  # a sync reads no tasks; handoff keeps one for each deal
     tables = {
         fields["table_id"]: kind
         for (system, kind), fields in rules.fields.items()

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 # The value of a field that a change before this one creates: {created:<change id>.url}
 _CREATED: Final = re.compile(r"\{created:(?P<change_id>[^{}]+)\.url\}")
-PLAN_FORMAT: Final = 1
+PLAN_FORMAT: Final = 2
+# The recipe of a change that takes another one back
+UNDO: Final = "undo"
 
 
 class Policy(StrEnum):
@@ -58,6 +60,11 @@ class Change:
         return self.record_id is None
 
     @property
+    def is_undo(self) -> bool:
+        """Whether it takes back what an earlier plan wrote."""
+        return self.recipe == UNDO
+
+    @property
     def rule_id(self) -> str:
         """The rule whose finding this change mends."""
         return self.finding_id.split(":", 1)[0]
@@ -74,8 +81,8 @@ class Change:
 
     @property
     def written_fields(self) -> list[str]:
-        """Everything that this change writes as ``system.object.field``."""
-        return [f"{self.system}.{self.object}.{name}" for name in self.values]
+        """Everything that this change writes as ``system.object.field``; which other record a label leads to is left out."""
+        return [f"{self.system}.{self.object}.{name.partition(':')[0]}" for name in self.values]
 
     @property
     def created_ids(self) -> list[str]:
@@ -220,6 +227,7 @@ class Plan:
     run_id: str
     as_of_on: str | None
     rules_profile: str
+    proposer: str | None
     sources: list[SourceState]
     places: list[Place]
     guards: list[GuardResult]
@@ -227,6 +235,7 @@ class Plan:
     held_back: list[HeldBack] = field(default_factory=list)
     equal_already: int = 0
     left_for_later: int = 0
+    undoes: str | None = None  # the plan whose writes it takes back
 
     @property
     def is_empty(self) -> bool:
@@ -289,9 +298,11 @@ class Status(StrEnum):
     did_not_stick = "did_not_stick"  # the vendor accepted it and holds something else
     unknown = "unknown"  # sent, and the vendor cannot be read: the next apply settles it
     skipped = "skipped"  # not tried: what it depends on is missing, or its vendor refuses everything
+    left_out = "left_out"  # not tried: somebody approved other changes of the plan
+    would_write = "would_write"  # of a rehearsal: this would be written
 
 
-_GOOD: Final = frozenset({Status.applied, Status.already})
+_GOOD: Final = frozenset({Status.applied, Status.already, Status.left_out, Status.would_write})
 
 
 @dataclass(frozen=True)
@@ -309,11 +320,12 @@ class ApplyResult:
     """What an apply did. ``refused`` says why nothing was begun; it is None when the plan was carried out."""
 
     plan_id: str | None
-    approver: str
+    operator: str
     results: list[ChangeResult] = field(default_factory=list)
     settled: list[str] = field(default_factory=list)  # what became clear about an apply that was interrupted
     refused: str | None = None
     duration: timedelta = timedelta(0)
+    is_rehearsal: bool = False
 
     @property
     def counts(self) -> dict[str, int]:

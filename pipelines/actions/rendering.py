@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Final
+import re
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
 from pipelines.actions.records import Change, GuardStatus, Status
+from pipelines.actions.store import PlanState
 from pipelines.reports import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pipelines.actions.approvals import Approval
     from pipelines.actions.records import ApplyResult, Plan
+    from pipelines.actions.store import PlanLife
 
 _SHOWN_CHARACTERS: Final = 160
 _SYSTEM_NAMES: Final = {"hubspot": "HubSpot", "airtable": "Airtable", "github": "GitHub"}
-_SINGULAR: Final = {"deals": "deal", "communities": "community", "engagements": "engagement", "issues": "issue"}
+_SINGULAR: Final = {"deals": "deal", "communities": "community", "engagements": "engagement", "issues": "issue", "tasks": "task"}
 # What a new record is called by, whatever its vendor calls that field
-_NAME_FIELDS: Final = ("engagement_name", "title")
+_NAME_FIELDS: Final = ("engagement_name", "title", "subject")
+_STATE_WORDS: Final[dict[PlanState, str]] = {
+    PlanState.open: "open, may be applied",
+    PlanState.used: "interrupted; `handoff apply` finishes it; begun",
+    PlanState.applied: "applied",
+    PlanState.expired: "expired",
+    PlanState.unusable: "not usable",
+}
 _STATUS_WORDS: Final[dict[Status, str]] = {
     Status.applied: "applied and read back",
     Status.already: "already so",
@@ -28,6 +41,8 @@ _STATUS_WORDS: Final[dict[Status, str]] = {
     Status.did_not_stick: "accepted by the vendor and not kept",
     Status.unknown: "sent, with an outcome that is not known yet",
     Status.skipped: "skipped",
+    Status.left_out: "left out, because others were approved",
+    Status.would_write: "would be written",
 }
 
 
@@ -60,7 +75,8 @@ def where_words(change: Change) -> str:
         values = json.loads(change.after)
         name = next((str(values[field]) for field in _NAME_FIELDS if values.get(field)), "")
         return f'new {kind} "{name}"' if name else f"new {kind}"
-    return f"{kind} {change.record_id}, {change.field}"
+    field = re.sub(r"^(\w+)_label:(.+)$", r"label of \1 \2", change.field or "")
+    return f"{kind} {change.record_id}, {field}"
 
 
 def plan_lines(plan: Plan) -> list[str]:
@@ -105,6 +121,10 @@ def _head_lines(plan: Plan) -> list[str]:
             f"may be applied until {plan.expires_at:%Y-%m-%d %H:%M} UTC."
         )
     ]
+    if plan.undoes:
+        lines.append(f"Takes back what {printable(plan.undoes)} wrote.")
+    if plan.proposer:
+        lines.append(f"Proposed by {printable(plan.proposer)}.")
     if plan.places:
         lines.append(f"Goes to: {', '.join(place.words for place in plan.places)}.")
     for source in plan.sources:
@@ -143,14 +163,37 @@ def _objection_lines(plan: Plan) -> list[str]:
     return lines
 
 
+def life_lines(
+    plan: Plan,
+    state: PlanState,
+    life: PlanLife,
+    *,
+    approvals: Sequence[Approval],
+    demands: Sequence[str],
+    results: Sequence[dict[str, Any]],
+) -> list[str]:
+    """Return where a plan is in its one life: who approved what, what is still needed, and what came of each change."""
+    lines = [f"State: {_STATE_WORDS[state]}{f' by {printable(life.operator)}' if life.operator else ''}."]
+    for approval in approvals:
+        which = "all of it" if len(approval.change_ids) == len(plan.changes) else ", ".join(sorted(approval.change_ids))
+        lines.append(
+            f"Approved by {printable(approval.approver)} on {approval.at[:16].replace('T', ' ')} UTC: {printable(which)}."
+        )
+    lines += [f"Still needed: {printable(sentence)}" for sentence in demands]
+    lines += [f"{row['status']}: {printable(row['change_id'])}: {printable(row['sentence'] or '')}" for row in results]
+    return lines
+
+
 def result_lines(result: ApplyResult) -> list[str]:
     """Return what an apply did as plain lines, the changes that need somebody last."""
     if result.refused is not None:
-        return [f"Nothing was written: {printable(result.refused)}"]
+        return [f"{'It would be refused' if result.is_rehearsal else 'Nothing was written'}: {printable(result.refused)}"]
     lines = [printable(sentence) for sentence in result.settled]
     for status in (
+        Status.would_write,
         Status.applied,
         Status.already,
+        Status.left_out,
         Status.skipped,
         Status.unknown,
         Status.did_not_stick,

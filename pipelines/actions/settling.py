@@ -27,7 +27,7 @@ class Journal:
     """Writes the rows about changes, with who asked for them."""
 
     ledger: Ledger
-    approver: str
+    operator: str
 
     def record(self, plan_id: str, change: Change, phase: str, **columns: object) -> None:
         """Add a row about a change to the ledger; it is on the disk when this returns."""
@@ -36,7 +36,7 @@ class Journal:
             change.change_id,
             phase,
             at=clock.now(),
-            actor=self.approver,
+            actor=self.operator,
             system=change.system,
             object=change.object,
             record_id=change.record_id,

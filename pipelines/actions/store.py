@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 from pipelines import clock
 from pipelines.actions.records import Plan, plan_from_json, plan_to_json
 from pipelines.actions.seal import KEY_FILE, fits, home_key, seal_of
+from pipelines.decisions import author
 from pipelines.errors import HandoffError
-from pipelines.ledger import FILE_NAME as LEDGER_FILE
 from pipelines.ledger import Ledger
 from pipelines.warehouse import make_private_folder, write_bytes_durably
 
@@ -41,9 +41,10 @@ def save_plan(plan: Plan, home: Path) -> Path:
             plan.plan_id,
             "made",
             at=plan.created_at,
+            actor=plan.proposer,
             run_id=plan.run_id,
             seal_of_plan=seal,
-            details={"changes": len(plan.changes), "held_back": len(plan.held_back)},
+            details={"changes": len(plan.changes), "held_back": len(plan.held_back), "user": author(None)},
         )
     return path
 
@@ -100,7 +101,7 @@ class StoredPlan:
     state: PlanState
     plan: Plan | None
     problem: str | None = None
-    approver: str | None = None
+    operator: str | None = None
     outcome: str | None = None
 
 
@@ -121,15 +122,16 @@ class PlanLife:
 
     is_begun: bool = False
     is_ended: bool = False
-    approver: str | None = None
+    operator: str | None = None
     outcome: str | None = None
 
 
 def plan_lives(home: Path) -> dict[str, PlanLife]:
     """Return what the ledger of ``home`` knows of each plan."""
-    if not (home / LEDGER_FILE).exists():
+    ledger = Ledger.existing(home)
+    if ledger is None:
         return {}
-    with Ledger.open(home) as ledger:
+    with ledger:
         return lives_of(ledger)
 
 
@@ -139,7 +141,7 @@ def lives_of(ledger: Ledger) -> dict[str, PlanLife]:
     for row in ledger.plan_rows():
         life = lives.get(row["plan_id"], PlanLife())
         if row["phase"] == "apply_started":
-            life = replace(life, is_begun=True, approver=row["actor"])
+            life = replace(life, is_begun=True, operator=row["actor"])
         elif row["phase"] == "apply_finished":
             life = replace(life, is_ended=True, outcome=row["outcome"])
         lives[row["plan_id"]] = life
@@ -161,7 +163,7 @@ def _stored(path: Path, home: Path, now: datetime, lives: dict[str, PlanLife]) -
     except PlanUnusable as error:
         return StoredPlan(path.stem, path, PlanState.unusable, None, error.sentence)
     life = lives.get(plan.plan_id, PlanLife())
-    return StoredPlan(plan.plan_id, path, state_of(plan, life, now), plan, None, life.approver, life.outcome)
+    return StoredPlan(plan.plan_id, path, state_of(plan, life, now), plan, None, life.operator, life.outcome)
 
 
 def find_plan(name: str, home: Path) -> Path:

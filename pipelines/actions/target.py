@@ -168,6 +168,11 @@ class Connection:
         sender = self.writer if as_writer else self.reader
         return sender.request("GET", f"{self.base_url}{path}", headers=headers, params=params or {})
 
+    def ask(self, path: str, body: Any) -> Any:
+        """Return the vendor's JSON to a question that is asked by POST: it changes nothing, so it goes with the read token."""
+        headers = {**self.headers, "Authorization": f"Bearer {self.tokens.read}"}
+        return self.reader.request("POST", f"{self.base_url}{path}", headers=headers, json=body, idempotent=True).json()
+
     def write(self, write: Write) -> Any:
         """Send one write with the write token, once; return the vendor's JSON. Raises VendorError."""
         token = self.tokens.write_or_refuse(self.vendor)

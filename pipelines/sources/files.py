@@ -10,17 +10,15 @@ not parse is set aside with its line number and the reason; the others load. Amo
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 import json
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import IO, TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pipelines.errors import ConfigurationError
+from pipelines.sources.files_csv import Quarantined, csv_header, csv_rows
 from pipelines.warehouse import sha256_of
 
 if TYPE_CHECKING:
@@ -33,8 +31,6 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 BATCH_ROWS: Final = 5_000
-# A quoted cell may run over lines; past this many lines the quote was never closed and only its own line is at fault.
-LINES_PER_ROW: Final = 20
 CHARGE_CATEGORIES: Final = frozenset({"Usage", "Purchase", "Tax", "Credit", "Adjustment"})
 
 # our column -> names in FOCUS, newest last; 1.3 renamed the provider
@@ -80,8 +76,8 @@ _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 _CUR_COLUMNS: Final = frozenset({"line_item_usage_start_date", "lineItem/UsageStartDate", "bill_billing_period_start_date"})
 
 
-class CostImport(Protocol):
-    """What ``handoff import costs`` loads: a file, or the exports in a folder or bucket."""
+class FileImport(Protocol):
+    """What ``handoff import`` loads: a file of costs or of usage, or the cost exports in a folder or bucket."""
 
     @property
     def path(self) -> PurePath:
@@ -104,21 +100,6 @@ class CostImport(Protocol):
 
 
 @dataclass
-class Quarantined:
-    """A row that was set aside: where it stands, why, and what it said."""
-
-    line_number: int
-    reason: str
-    payload: str
-    file_name: str = ""
-
-    @property
-    def place(self) -> str:
-        """Where the row stands."""
-        return f"{self.file_name}, line {self.line_number}" if self.file_name else f"line {self.line_number}"
-
-
-@dataclass
 class FocusFile:
     """One file to import. Reading it fills ``row_count`` and ``quarantine``. ``name`` is what its rows say they are from."""
 
@@ -132,6 +113,8 @@ class FocusFile:
     def land(self, landing: Landing, folder: Path) -> None:  # noqa: ARG002 - the file is here already
         """Replace what an earlier import of the same file, or of a file of that name, left; exports stay as they are."""
         landing.keep("exports")
+        landing.keep("usage")
+        landing.keep("invoices")
         landing.keep("focus_costs", "(file_sha256 <> ? and file_name <> ?) or contains(file_name, '/')", self.sha256, self.name)
         self.add_to(landing)
 
@@ -151,7 +134,7 @@ class FocusFile:
 
     def batches(self) -> Iterator[list[Row]]:
         """Yield the sound rows in lists of at most ``BATCH_ROWS``, shaped like ``raw_files.focus_costs``."""
-        rows = _parquet_rows(self) if self.path.suffix == ".parquet" else _csv_rows(self)
+        rows = _parquet_rows(self) if self.path.suffix == ".parquet" else csv_rows(self.path, self.quarantine)
         batch: list[Row] = []
         for line_number, cells in rows:
             try:
@@ -217,15 +200,7 @@ def _header(path: Path) -> list[str]:
             return list(pq.read_schema(path).names)
         except (OSError, ValueError) as error:
             raise ConfigurationError(f"{path} is not a readable Parquet file ({error}). Export it again.") from error
-    with _open_lines(path) as file:
-        try:
-            return next(csv.reader([file.readline().decode("utf-8-sig")]), [])
-        except (UnicodeDecodeError, csv.Error, OSError) as error:
-            raise ConfigurationError(f"{path} has no readable header line ({error}). Save it as UTF-8 CSV.") from error
-
-
-def _open_lines(path: Path) -> IO[bytes]:
-    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]
+    return csv_header(path)
 
 
 def _parquet_rows(source: FocusFile) -> Iterator[tuple[int, Row]]:
@@ -237,54 +212,6 @@ def _parquet_rows(source: FocusFile) -> Iterator[tuple[int, Row]]:
         for cells in batch.to_pylist(maps_as_pydicts="lossy"):
             number += 1
             yield number, cells
-
-
-def _csv_rows(source: FocusFile) -> Iterator[tuple[int, Row]]:
-    """Yield (line number, cells). A line that is no CSV is quarantined and reading goes on with the next one."""
-    header = _header(source.path)
-    with _open_lines(source.path) as file:
-        file.readline()
-        waiting: list[tuple[int, bytes]] = []
-        lines = enumerate(file, start=2)
-        while True:
-            first = waiting.pop(0) if waiting else next(lines, None)
-            if first is None:
-                return
-            number, content = first
-            taken: list[tuple[int, bytes]] = []
-            while (values := _parsed(content)) is None and len(taken) < LINES_PER_ROW:
-                more = waiting.pop(0) if waiting else next(lines, None)
-                if more is None:
-                    break
-                taken.append(more)
-                content += more[1]
-            if isinstance(values, str) or values is None:
-                source.quarantine.append(Quarantined(number, values or "a quote is never closed", _readable(first[1])))
-                waiting = taken + waiting  # only the first line is at fault
-            elif len(values) != len(header):
-                if values:
-                    reason = f"the row has {len(values)} cells, the header has {len(header)}"
-                    source.quarantine.append(Quarantined(number, reason, _readable(content)))
-            else:
-                yield number, dict(zip(header, values, strict=True))
-
-
-def _parsed(content: bytes) -> list[str] | str | None:
-    """Return the cells of one row, a reason why it is none, or None when a quote is still open."""
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        return f"the line is not UTF-8 ({error.reason} at byte {error.start})"
-    if "\0" in text:
-        return "the line holds a NUL character"
-    try:
-        return next(csv.reader(io.StringIO(text, newline=""), strict=True), [])
-    except csv.Error as error:
-        return None if "unexpected end of data" in str(error) else f"the line is not CSV ({error})"
-
-
-def _readable(content: bytes) -> str:
-    return content.decode("utf-8", errors="backslashreplace").rstrip("\r\n").replace("\0", "\\0")
 
 
 def _cell(value: object) -> str | None:

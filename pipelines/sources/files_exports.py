@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipelines.settings import Settings
-    from pipelines.sources.files import Quarantined
+    from pipelines.sources.files_csv import Quarantined
     from pipelines.sources.files_stores import Store, StoredFile
     from pipelines.sources.landing import Landing
     from pipelines.transport import Transport
@@ -84,6 +84,8 @@ class CostExports:
         place = "regexp_extract(file_name, '^(.*/BILLING_PERIOD=[0-9-]+)/', 1)"
         landing.keep("focus_costs", f"{place} not in (select unnest(?::varchar[]))", changed)
         place = "export_name || '/BILLING_PERIOD=' || billing_period"
+        landing.keep("usage")
+        landing.keep("invoices")
         landing.keep("exports", f"{place} not in (select unnest(?::varchar[]))", changed)
         for partition in self.read:
             self._land(partition, landing, folder)

@@ -43,9 +43,15 @@ class EmailHash:
             return {key: self(item) for key, item in value.items()}
         return value
 
+    def of_person(self, name: str) -> str:
+        """Return what stands for a person whose user name or address is ``name``."""
+        return name if self._key is None else self._keyed(name)
+
     def _hashed(self, match: re.Match[str]) -> str:
-        address = match[0].strip().lower().encode()
-        return "hmac:" + hmac.new(self._key or b"", address, hashlib.sha256).hexdigest()
+        return self._keyed(match[0])
+
+    def _keyed(self, name: str) -> str:
+        return "hmac:" + hmac.new(self._key or b"", name.strip().lower().encode(), hashlib.sha256).hexdigest()
 
 
 def email_hash(settings: Settings) -> EmailHash:

@@ -325,6 +325,32 @@ RAW_TABLES: Final[dict[str, dict[str, Columns]]] = {
             "tags_json": "text",
             "row_json": "text",  # every column of the row as it was in the file
         },
+        "usage": {
+            "file_name": "text",
+            "file_sha256": "text",
+            "line_number": "bigint",
+            "hub": "text",  # as the file calls it: a hub, cluster or engagement
+            "period_kind": "text",  # day | month
+            "period_on": "date",  # the day, or the first of the month
+            "user_count": "bigint",  # null: the file says that there is no data
+            "user_key": "text",  # one person of that period: a keyed hash; the count is then not used
+            "is_staff": "bool",
+        },
+        "invoices": {
+            "file_name": "text",
+            "file_sha256": "text",
+            "line_number": "bigint",
+            "invoice_id": "text",
+            "issued_on": "date",
+            "due_on": "date",
+            "deal_ref": "text",  # the number of a deal, or its address in HubSpot
+            "component": "text",  # membership | usage | cloud | service
+            "service_from_on": "date",
+            "service_to_on": "date",
+            "amount": "text",  # negative: a credit note
+            "paid_amount": "text",  # null: nobody said
+            "currency": "text",
+        },
     },
 }
 
@@ -384,6 +410,15 @@ OPS_TABLES: Final[dict[str, Columns]] = {
         "decided_by": "text",
         "decided_at": "timestamp",
         "evidence_hash": "text",  # of what the decision was about
+    },
+    "writes": {  # what `handoff apply` wrote and no load has confirmed yet, as the ledger has it
+        **dict.fromkeys(("plan_id", "change_id", "finding_id", "recipe", "system", "object"), "text"),
+        "record_id": "text",  # of a record that was made its id, of an issue its address
+        **dict.fromkeys(("field", "before", "after"), "text"),
+        "is_created": "bool",
+        "record_url": "text",
+        "written_at": "timestamp",
+        "written_by": "text",
     },
     "finding_states": {  # marts.fct_finding_states as the snapshot before had it
         **dict.fromkeys(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pipelines.rules import Rules
     from pipelines.settings import Settings, Vendor
-    from pipelines.sources.files import CostImport
+    from pipelines.sources.files import FileImport
 
 # What stands in the sandbox's invented organisation where a user's settings name their own.
 SANDBOX_AIRTABLE_BASE_ID: Final = "appHandoffDemo000"
@@ -107,10 +107,10 @@ class _NoTransport:
         """Nothing is open."""
 
 
-def open_costs(costs: CostImport, errand: Errand) -> SourceRun:
-    """Open a cost file, or the exports in a folder or bucket. What earlier imports of the same left is replaced."""
+def open_import(imported: FileImport, errand: Errand) -> SourceRun:
+    """Open a file that somebody hands in, or the exports in a folder or bucket. What earlier imports of the same left is replaced."""
     landing = _landing("files", errand)
-    return SourceRun(landing, costs.transport or _NoTransport(), partial(costs.land, landing, errand.folder / "fetched"))
+    return SourceRun(landing, imported.transport or _NoTransport(), partial(imported.land, landing, errand.folder / "fetched"))
 
 
 SOURCES: Final[dict[Vendor, Callable[[Errand], SourceRun]]] = {

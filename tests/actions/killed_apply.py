@@ -23,7 +23,7 @@ def main(home, path, url):
     with Ledger.open(home) as ledger:
         sys.stdout.write("ready\n")
         sys.stdout.flush()
-        result = apply_plan(path, settings, rules, ledger, now=clock.now(), approver="ana", targets=targets)
+        result = apply_plan(path, settings, rules, ledger, now=clock.now(), operator="ana", targets=targets)
     return result.exit_code
 
 

@@ -263,6 +263,51 @@ def test_a_record_deleted_or_merged_since_is_a_conflict(write_back, vendors):
     assert vendors.writes == []
 
 
+@pytest.mark.parametrize(
+    ("watched", "words"),
+    [
+        (["fldEngStart000000"], ", set by Ana Lopez on 2026-11-17 09:12 UTC."),
+        ([], ", set by Ana Lopez on 2026-11-17 09:12 UTC (the last change of that record)."),
+        (["fldEngEnd00000000"], "; the vendor does not say by whom."),
+    ],
+)
+def test_a_conflict_in_airtable_names_who_and_when_where_the_base_has_fields_for_it(write_back, vendors, watched, words):
+    options = {"isValid": True, "referencedFieldIds": watched}
+    vendors.further_fields = [
+        {"id": "fldBy", "name": "Changed by", "type": "lastModifiedBy", "options": options},
+        {"id": "fldAt", "name": "Changed at", "type": "lastModifiedTime", "options": options},
+    ]
+    row = change(
+        "c", system="airtable", object="engagements", record_id="recOther", field="start_on", after="2026-12-01", needs=""
+    )
+    path = write_back.saved([row])
+    vendors.engagements["recOther"] |= {
+        "fldEngStart000000": "2027-01-01",
+        "fldBy": {"id": "usr1", "email": "ana@example.org", "name": "Ana Lopez"},
+        "fldAt": "2026-11-17T09:12:00.000Z",
+    }
+    result = write_back.apply(path)
+    assert statuses(result) == {"c": "conflict"}
+    assert f"holds '2027-01-01' now{words}" in result.results[0].sentence
+    assert vendors.writes == []
+
+
+def test_a_request_that_somebody_opened_says_who_and_when(write_back, vendors):
+    path = write_back.saved([issue_change()])
+    vendors.issues.append(
+        {
+            "id": 9002,
+            "number": 2,
+            "title": "mine",
+            "body": f"For {deal_url(3)}",
+            "html_url": "https://github.com/x/2",
+            "user": {"login": "rosa"},
+            "created_at": "2026-11-17T08:00:00Z",
+        }
+    )
+    assert "already, set by rosa on 2026-11-17 08:00 UTC" in write_back.apply(path).results[0].sentence
+
+
 # Answers that are lost ---------------------------------------------------------------------------------------------------------
 
 

@@ -29,7 +29,7 @@ def plan_and_apply(home, served, changes, between=None, **settings):
         between()
     slept = []
     with Ledger.open(home) as ledger:
-        result = apply_plan(path, loaded, rules, ledger, now=clock.now(), approver="ana", sandbox_url=url, sleep=slept.append)
+        result = apply_plan(path, loaded, rules, ledger, now=clock.now(), operator="ana", sandbox_url=url, sleep=slept.append)
     return plan, result, slept
 
 
@@ -122,7 +122,7 @@ def test_without_a_write_token_the_apply_says_which_variable_and_where_to_get_it
     path = save_plan(make_plan(Snapshot(changes), sandboxed, rules, now=clock.now(), sandbox_url=served.url), home)
     loaded = load_settings(handoff_home=home, _env_file=None, **settings)
     with Ledger.open(home) as ledger:
-        result = apply_plan(path, loaded, rules, ledger, now=clock.now(), approver="ana", sandbox_url=served.url)
+        result = apply_plan(path, loaded, rules, ledger, now=clock.now(), operator="ana", sandbox_url=served.url)
     assert result.exit_code == 1
     assert all(word in result.refused for word in words)
     assert "real-read" not in result.refused
@@ -141,7 +141,7 @@ def test_a_plan_made_in_the_sandbox_is_refused_with_real_tokens(home, served, ve
         hubspot_base_url=f"{served.url}/hubspot",
     )
     with Ledger.open(home) as ledger:
-        result = apply_plan(path, real, rules, ledger, now=clock.now(), approver="ana", sandbox_url=None)
+        result = apply_plan(path, real, rules, ledger, now=clock.now(), operator="ana", sandbox_url=None)
     assert "made for HubSpot portal 4400001 (SANDBOX)" in result.refused
     assert vendors.writes == []
 

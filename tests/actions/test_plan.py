@@ -8,7 +8,8 @@ import pytest
 from write_back import Snapshot, all_recipes, change, community_change, deal_url, engagement_changes, issue_change
 
 from pipelines import clock
-from pipelines.actions.plan import PlanState, PlanUnusable, find_plan, list_plans, load_plan, save_plan
+from pipelines.actions import guards
+from pipelines.actions.plan import PlanState, PlanUnusable, Scope, find_plan, list_plans, load_plan, save_plan
 from pipelines.actions.records import GuardStatus, change_from_row, in_order
 from pipelines.actions.rendering import plan_lines
 from pipelines.errors import ConfigurationError
@@ -188,7 +189,7 @@ def test_the_token_of_another_portal_is_a_configuration_error(write_back, vendor
 
 
 def test_only_the_wanted_rules_and_at_most_so_many(write_back):
-    assert ids(write_back.plan(all_recipes(), rule_ids=["hg02"])) == ["open-issue-3"]
+    assert ids(write_back.plan(all_recipes(), scope=Scope(rule_ids=["hg02"]))) == ["open-issue-3"]
     limited = write_back.plan(all_recipes(), limit=2)
     assert len(limited.changes) == 2
     assert limited.left_for_later == 3
@@ -221,7 +222,7 @@ def test_without_its_table_every_guard_that_needs_a_limit_is_unevaluable(write_b
     del write_back.rules._tables["rule_guards"]
     plan = write_back.plan(all_recipes())
     unevaluable = {guard.guard for guard in plan.guards if guard.status is GuardStatus.unevaluable}
-    assert unevaluable == {"number of changes", "fields", "share of records", "expiry"}
+    assert unevaluable == {"number of changes", "fields", "money", "share of records", "expiry"}
 
 
 def test_a_saved_plan_is_private_and_comes_back_as_it_was(write_back, home):
@@ -297,3 +298,38 @@ def test_a_record_that_names_a_deal_merged_into_this_one_counts(write_back, vend
     )
     vendors.engagements["recOld"] = {"fldEngDealUrl0000": deal_url(1902)}
     assert ids(write_back.plan(engagement_changes())) == ["link-deal-2"]
+
+
+def test_a_plan_can_be_narrowed_to_a_deal_an_owner_and_a_vendor(write_back):
+    rows = all_recipes()
+    owners = {"HG01:deal-2": "Rosa Lindqvist", "HG02:deal-3": "Omar Haddad"}
+    for row in rows:
+        row |= {"deal_id": row["finding_id"].rsplit("-", 1)[-1], "owner": owners.get(row["finding_id"])}
+    assert ids(write_back.plan(rows, scope=Scope(deal_id="3"))) == ["open-issue-3"]
+    assert ids(write_back.plan(rows, scope=Scope(deal_id="1"))) == ["fill-engagement-url-1"]
+    assert ids(write_back.plan(rows, scope=Scope(owner="lindqvist"))) == ["create-engagement-2", "link-deal-2"]
+    assert ids(write_back.plan(rows, scope=Scope(systems=["Airtable"]))) == ["create-engagement-2"]
+    alone = write_back.plan(rows, scope=Scope(systems=["hubspot"], rule_ids=["HG01"]))
+    assert alone.is_empty
+    assert "is not in this plan" in held(alone)["link-deal-2"]
+
+
+def judged_money(write_back, *rows):
+    results = guards.evaluate(
+        [change_from_row(row) for row in rows], limits=guards.Limits.of(write_back.rules), sources={}, record_counts={}
+    )
+    return next(result for result in results if result.guard == "money")
+
+
+def test_amounts_that_change_by_too_much_altogether_trip_the_guard(write_back):
+    up = change("up", field="amount", before="100000", after="130000")
+    down = change("down", field="prepaid_cloud", before="20000.50", after="")
+    assert judged_money(write_back, up, change("c")).sentence == "Amounts change by 30,000 altogether, at most 50,000."
+    tripped = judged_money(write_back, up, down)
+    assert tripped.status is GuardStatus.tripped
+    assert "50,000.50 altogether, more than 50,000 (max_money_change" in tripped.sentence
+
+
+@pytest.mark.parametrize("value", ["plenty", "NaN", "Infinity"])
+def test_an_amount_that_is_no_number_cannot_be_judged(write_back, value):
+    assert judged_money(write_back, change("c", field="amount", after=value)).status is GuardStatus.unevaluable

@@ -37,10 +37,14 @@ class Vendors:
         self.portal = 4400001
         self.write_portal = None
         self.deals = {}
+        self.tasks = {}  # id -> deal_id and properties
+        self.renewals = {}  # (later deal, earlier deal) -> whether the label stands there
+        self.links = {}  # (deal, contact) -> labels
         self.communities = {}
         self.history = {}
         self.base = "appHandoffDemo000"
         self.engagements = {}
+        self.further_fields = []  # of the engagements' table
         self.issues = []
         self.items = []
         self.log = []
@@ -82,10 +86,11 @@ class Vendors:
             self.log.append((method, f"/{vendor}/{path}", body))
             if token not in {READ, WRITE}:
                 return Answer(401, {"message": "Authentication credentials not found."})
-            if method != "GET" and token != WRITE:
+            if method != "GET" and not path.endswith("/batch/read") and token != WRITE:
                 return Answer(403, {"message": "This app hasn't been granted all required scopes to make this call."})
             fault = None
-            if method != "GET":
+            is_write = method != "GET" and not path.endswith("/batch/read")
+            if is_write:
                 fault = self.faults.pop(0) if self.faults else None
                 if self.before_write:
                     self.before_write(method, path, body)
@@ -96,7 +101,7 @@ class Vendors:
             if callable(fault):
                 return fault()
             answer = getattr(self, f"_{vendor}")(method, f"/{path}", query, body, token)
-            if method != "GET" and self.after_write:
+            if is_write and self.after_write:
                 self.after_write(method, path, body)
             if fault == LOST_AFTER:
                 raise DeadlineExceeded("No answer within 60 s.")
@@ -121,6 +126,10 @@ class Vendors:
                     ]
                 },
             )
+        if "/tasks" in path:
+            return self._tasks(method, path, body)
+        if "/associations/" in path:
+            return self._associations(method, path, body)
         match = re.fullmatch(r"/crm/objects/2026-09/(deals|2-4100)/(\w+)", path)
         store = {"deals": self.deals, "2-4100": self.communities}[match[1]]
         record = store.get(match[2])
@@ -146,6 +155,81 @@ class Vendors:
             },
         )
 
+    def _tasks(self, method, path, body):
+        if path.endswith("/labels"):
+            return Answer(200, {"results": [{"category": "HUBSPOT_DEFINED", "typeId": 216, "label": None}]})
+        if path.endswith("/associations/2026-09/deals/tasks/batch/read"):
+            deal_id = body["inputs"][0]["id"]
+            ids = [task_id for task_id, task in self.tasks.items() if task["deal_id"] == deal_id]
+            to = [{"toObjectId": int(task_id), "associationTypes": []} for task_id in ids]
+            return Answer(200, {"results": [{"from": {"id": deal_id}, "to": to}] if to else []})
+        if path.endswith("/tasks/batch/read"):
+            ids = [item["id"] for item in body["inputs"]]
+            return Answer(
+                200, {"results": [{"id": i, "properties": self.tasks[i]["properties"]} for i in ids if i in self.tasks]}
+            )
+        if method == "POST":
+            [link] = body["associations"]
+            assert link["types"] == [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 216}]
+            task_id = str(8000 + next(self._ids))
+            self.tasks[task_id] = {"deal_id": link["to"]["id"], "properties": dict(body["properties"])}
+        else:
+            task_id = path.rsplit("/", 1)[1]
+            self.tasks[task_id]["properties"] |= body["properties"]
+        return Answer(200, {"id": task_id, "properties": self.tasks[task_id]["properties"]})
+
+    def _renewals(self, method, path, body):
+        kind = {"category": "USER_DEFINED", "typeId": 301, "label": "Renewal of"}
+        if path.endswith("/labels"):
+            return Answer(200, {"results": [kind]})
+        if path.endswith("/batch/read"):
+            deal_id = body["inputs"][0]["id"]
+            to = [
+                {"toObjectId": int(old), "associationTypes": [kind] if is_renewal else []}
+                for (new, old), is_renewal in self.renewals.items()
+                if new == deal_id
+            ]
+            return Answer(200, {"results": [{"from": {"id": deal_id}, "to": to}] if to else []})
+        if method == "PUT":
+            self.renewals[re.search(r"/deals/(\d+)/associations/deals/(\d+)", path).groups()] = True
+            return Answer(201, {"labels": ["Renewal of"]})
+        [item] = body["inputs"]
+        self.renewals[item["from"]["id"], item["to"]["id"]] = False
+        raise GarbageAnswer("The body is empty.")
+
+    def _associations(self, method, path, body):
+        kinds = [
+            {"category": "USER_DEFINED", "typeId": 101, "label": "Buyer"},
+            {"category": "USER_DEFINED", "typeId": 103, "label": "Champion"},
+        ]
+        unlabelled = {"category": "HUBSPOT_DEFINED", "typeId": 3, "label": None}
+        if "/deals/deals/" in path or "/associations/deals/" in path:
+            return self._renewals(method, path, body)
+        if path.endswith("/labels"):
+            return Answer(200, {"results": [unlabelled, *kinds]})
+        if path.endswith("/batch/read"):
+            deal_id = body["inputs"][0]["id"]
+            linked = {contact: labels for (deal, contact), labels in self.links.items() if deal == deal_id}
+            if not linked:
+                return Answer(207, {"results": [], "errors": [{"category": "OBJECT_NOT_FOUND"}], "numErrors": 1})
+            to = [
+                {
+                    "toObjectId": int(contact),
+                    "associationTypes": [unlabelled, *(kind for kind in kinds if kind["label"] in labels)],
+                }
+                for contact, labels in linked.items()
+            ]
+            return Answer(200, {"results": [{"from": {"id": deal_id}, "to": to}]})
+        ids = {kind["typeId"]: kind["label"] for kind in kinds}
+        if method == "PUT":  # as the real one may: what is not named is gone
+            deal_id, contact = re.search(r"/deals/(\d+)/associations/contacts/(\d+)", path).groups()
+            self.links[deal_id, contact] = {ids[kind["associationTypeId"]] for kind in body}
+            return Answer(201, {"labels": sorted(self.links[deal_id, contact])})
+        for item in body["inputs"]:
+            place = item["from"]["id"], item["to"]["id"]
+            self.links[place] = self.links[place] - {ids[kind["associationTypeId"]] for kind in item["types"]}
+        raise GarbageAnswer("The body is empty.")  # a 204, as the transport sees it
+
     def _airtable(self, method, path, query, body, token):
         if not path.startswith((f"/v0/{self.base}/", f"/v0/meta/bases/{self.base}/")):
             return Answer(403, {"error": {"type": "INVALID_PERMISSIONS_OR_MODEL_NOT_FOUND"}})
@@ -154,6 +238,7 @@ class Vendors:
             fields = [{"id": f"fldEng{name}", "name": name, "type": "singleLineText"} for name in names]
             choices = [{"id": "sel1", "name": "Requested"}, {"id": "sel2", "name": "In progress"}]
             fields.append({"id": "fldEngStatus00000", "name": "Status", "type": "singleSelect", "options": {"choices": choices}})
+            fields += self.further_fields
             return Answer(200, {"tables": [{"id": "tblEngagements000", "name": "Engagements", "fields": fields}]})
         record_id = path.removeprefix(f"/v0/{self.base}/tblEngagements000").lstrip("/")
         if method == "POST":
@@ -162,6 +247,9 @@ class Vendors:
         if record_id:
             if record_id not in self.engagements:
                 return Answer(404, {"error": "NOT_FOUND"})
+            if method == "PATCH":
+                merged = self.engagements[record_id] | body["fields"]
+                self.engagements[record_id] = {name: value for name, value in merged.items() if value not in (None, "")}
             return Answer(
                 200, {"id": record_id, "createdTime": "2026-11-16T10:00:00.000Z", "fields": self.engagements[record_id]}
             )
@@ -229,7 +317,7 @@ class Vendors:
 
     @property
     def writes(self):
-        return [entry for entry in self.log if entry[0] != "GET"]
+        return [entry for entry in self.log if entry[0] != "GET" and not entry[1].endswith("/batch/read")]
 
 
 class Served:

@@ -12,6 +12,7 @@ from pipelines.actions.github import HEADERS, GithubTarget
 from pipelines.actions.hubspot import HubspotTarget
 from pipelines.actions.plan import make_plan, save_plan
 from pipelines.actions.target import Connection, Tokens
+from pipelines.actions.undo import undo_plan
 from pipelines.ledger import Ledger
 from pipelines.rules import load_rules
 from pipelines.settings import PROJECT_ROOT, load_settings
@@ -209,9 +210,22 @@ class WriteBack:
                 rules or self.rules,
                 ledger,
                 now=now or clock.now(),
-                approver="ana",
+                operator="ana",
                 targets=DoubleTargets(self.vendors, self.rules, may_write=may_write),
                 sleep=self.slept.append,
+            )
+
+    def undo(self, name, **options):
+        with Ledger.open(self.home) as ledger:
+            return undo_plan(
+                ledger,
+                name,
+                Snapshot([]),
+                self.settings,
+                self.rules,
+                now=clock.now(),
+                targets=DoubleTargets(self.vendors, self.rules, may_write=False),
+                **options,
             )
 
     def ledger_rows(self, **filters):

@@ -191,7 +191,7 @@ def plan_for(place, *, guard=GuardStatus.passed):
     return Plan(
         plan_id="plan-20261116T060000Z-aaaa", created_at=now, expires_at=now + timedelta(hours=1), run_id="r", as_of_on="2026-11-16",
         rules_profile="default", sources=[], places=[place], guards=[GuardResult("number of changes", guard, "One change.")],
-        changes=[change],
+        changes=[change], proposer="ada",
     )  # fmt: skip
 
 

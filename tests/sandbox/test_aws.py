@@ -302,7 +302,7 @@ def test_budgets_and_their_notifications(sandbox, aws):
     held = sandbox.state.aws
     paged = aws._session.client("budgets", region_name="us-east-1", endpoint_url=aws._url).get_paginator("describe_budgets")
     pages = list(paged.paginate(AccountId=PAYER, PaginationConfig={"PageSize": 2}))
-    assert [len(page["Budgets"]) for page in pages] == [2, 1]
+    assert [len(page["Budgets"]) for page in pages] == [2, 2]
     names = [budget["BudgetName"] for page in pages for budget in page["Budgets"]]
     assert names == [budget["BudgetName"] for budget in held.budgets[PAYER]]
     assert aws.call("budgets", "describe_budgets", AccountId=PAYER)["Budgets"][0]["LastUpdatedTime"].year == 2026

@@ -13,7 +13,8 @@ import pytest
 from conftest import shared_file
 
 from pipelines.errors import ConfigurationError
-from pipelines.sources.files import LINES_PER_ROW, open_focus_file
+from pipelines.sources.files import open_focus_file
+from pipelines.sources.files_csv import LINES_PER_ROW
 
 HEADER = (
     "BilledCost,BillingAccountId,BillingCurrency,BillingPeriodStart,ChargeCategory,ChargePeriodEnd,ChargePeriodStart,"

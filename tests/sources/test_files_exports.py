@@ -23,7 +23,7 @@ from pipelines.settings import load_settings, prepare_dlt
 from pipelines.sources import files_stores
 from pipelines.sources.files import open_focus_file
 from pipelines.sources.files_exports import open_cost_exports
-from pipelines.sources.registry import Errand, open_costs
+from pipelines.sources.registry import Errand, open_import
 
 KEYS = {"aws_access_key_id": "AKIAINVENTED", "aws_secret_access_key": "s"}
 
@@ -111,7 +111,7 @@ class Warehouse:
             previous = self.folder / f"published-{self.count}.duckdb"
             previous.write_bytes(self.building.read_bytes())
         self.outcome = SourceOutcome("files", False, datetime.now(UTC), last_complete_at=previous and datetime.now(UTC))
-        land(self.outcome, lambda: open_costs(costs, errand), building_file=self.building, previous_file=previous, work=work)
+        land(self.outcome, lambda: open_import(costs, errand), building_file=self.building, previous_file=previous, work=work)
         left = [path for path in (work / "landing" / "fetched").rglob("*") if path.is_file()]
         assert not left or self.outcome.status != COMPLETE, "what was fetched stays on disk"
         return costs

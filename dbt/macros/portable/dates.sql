@@ -87,3 +87,33 @@
 {% macro month_key(day) -%}
     strftime({{ day }}, '%Y-%m')
 {%- endmacro %}
+
+{% macro add_months(day, number) -%}
+    cast({{ day }} + to_months(cast({{ number }} as integer)) as date)
+{%- endmacro %}
+
+{# One row for each whole number from first to last, both included, in the column number. #}
+{% macro number_series(first, last) -%}
+    select cast(number as integer) as number
+    from generate_series(cast({{ first }} as bigint), cast({{ last }} as bigint)) as series (number)
+{%- endmacro %}
+
+{# The same day of the week, so many weeks earlier. #}
+{% macro weeks_before(day, weeks) -%}
+    cast({{ day }} - 7 * cast({{ weeks }} as integer) as date)
+{%- endmacro %}
+
+{# "Friday, 13 November 2026" #}
+{% macro weekday_words(day) -%}
+    strftime({{ day }}, '%A, %-d %B %Y')
+{%- endmacro %}
+
+{# Weekdays from first to last, both included; 0 when last is earlier. #}
+{% macro weekdays_between(first, last) -%}
+    len(list_filter(generate_series({{ first }}, {{ last }}, interval 1 day), lambda day_at : isodow(day_at) < 6))
+{%- endmacro %}
+
+{# The Monday of the week that holds the day. #}
+{% macro week_start(day) -%}
+    cast(date_trunc('week', {{ day }}) as date)
+{%- endmacro %}

@@ -60,3 +60,8 @@
             as decimal(28, 2)) as varchar)
     end
 {%- endmacro %}
+
+{# "42 %": a share in words, rounded. #}
+{% macro percent_words(ratio) -%}
+    (cast(cast(round({{ ratio }} * 100) as integer) as varchar) || ' %')
+{%- endmacro %}

@@ -6,6 +6,12 @@ united as (
     select * from {{ ref('act_create_airtable_engagements') }}
     union all
     select * from {{ ref('act_open_github_issues') }}
+    union all
+    select * from {{ ref('act_add_hubspot_labels') }}
+    union all
+    select * from {{ ref('act_write_hubspot_tasks') }}
+    union all
+    select * from {{ ref('act_link_renewal_deals') }}
 ),
 
 -- what people set aside is not mended behind their back

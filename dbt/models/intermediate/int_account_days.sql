@@ -1,4 +1,4 @@
--- One row per cloud account and day that cost something: what, for which deal, and whether a signed agreement covers the day.
+-- One row per cloud account, day that cost something, currency and deal: what, and whether a signed agreement covers the day.
 -- Where tags name deals for a part of the costs, each of these deals has a row of its own; what no tag names is the account's.
 -- The chain of the mapped deal decides, so that an account that is still mapped to a predecessor is covered by its successor.
 with
@@ -35,6 +35,9 @@ account_days as (
         max(sub_account_name) as sub_account_name,
         usage_on,
         tag_deal_id,
+        currency,
+        bool_or(is_estimated) as is_estimated,
+        sum(billed_cost) as billed_cost,
         -- usage and purchases as they were charged; what came back is a refund, a credit stays a credit
         sum(case when charge_category in ('Usage', 'Purchase') then charged_org else 0 end) as gross_amount,
         sum(case when charge_category = 'Credit' then amount_org else 0 end) as credits_amount,
@@ -49,11 +52,15 @@ account_days as (
         sum(amount_org) as net_amount,
         count(*) filter (where amount_org is null) as unconverted_count
     from converted
-    group by provider_name, billing_account_id, sub_account_id, usage_on, tag_deal_id
+    group by provider_name, billing_account_id, sub_account_id, usage_on, tag_deal_id, currency
 ),
 
 accounts as (
     select * from {{ ref('map_accounts_to_deals') }}
+),
+
+internal_accounts as (
+    select * from {{ ref('rule_internal_accounts') }}
 ),
 
 aliases as (
@@ -98,6 +105,7 @@ mapped as (
 terms as (
     select distinct
         chains.chain_id,
+        terms.deal_id,
         terms.covers_from_on,
         terms.covers_to_on
     from {{ ref('int_chain_terms') }} as terms
@@ -114,22 +122,27 @@ chain_spans as (
 ),
 
 covered as (
-    select distinct
+    select
         mapped.provider_name,
         mapped.sub_account_id,
         mapped.usage_on,
-        mapped.chain_id
+        mapped.chain_id,
+        max_by(terms.deal_id, (terms.covers_from_on, terms.deal_id)) as covering_deal_id
     from mapped
     inner join terms
         on mapped.chain_id = terms.chain_id
         and mapped.usage_on >= terms.covers_from_on
         and (terms.covers_to_on is null or mapped.usage_on <= terms.covers_to_on)
+    group by mapped.provider_name, mapped.sub_account_id, mapped.usage_on, mapped.chain_id
 ),
 
 final as (
     select
         mapped.*,
+        covered.covering_deal_id,
         case
+            -- what no deal is named for is our own where the rules say so, and else nobody's
+            when mapped.mapped_deal_id is null and internal_accounts.sub_account_id is not null then 'internal'
             when mapped.mapped_deal_id is null then 'unattributed'
             when covered.usage_on is not null then 'covered'
             when chain_spans.chain_id is null then 'never contracted'
@@ -143,6 +156,11 @@ final as (
         and mapped.usage_on = covered.usage_on
         and mapped.chain_id = covered.chain_id
     left join chain_spans on mapped.chain_id = chain_spans.chain_id
+    left join internal_accounts
+        on mapped.provider_name = internal_accounts.provider
+        and mapped.sub_account_id = internal_accounts.sub_account_id
+        and (internal_accounts.valid_from is null or mapped.usage_on >= internal_accounts.valid_from)
+        and (internal_accounts.valid_to is null or mapped.usage_on <= internal_accounts.valid_to)
 )
 
 select * from final

@@ -140,7 +140,7 @@ uncovered_days as (
         case when deals.is_owner_active then deals.owner_name end as deal_owner
     from account_days
     left join deals on account_days.mapped_deal_id = deals.deal_id
-    where account_days.coverage not in ('covered', 'unattributed')
+    where account_days.coverage not in ('covered', 'internal', 'unattributed')
         and account_days.month_on <= {{ as_of() }}
         and date_diff('month', account_days.month_on, {{ month_start(as_of()) }}) < {{ threshold('budget_months_reported') }}
 ),
@@ -208,8 +208,8 @@ payer_months as (
         billing_account_id,
         month_on,
         sum(net_amount) as billed_amount,
-        sum(case when mapped_deal_id is null then net_amount else 0 end) as unattributed_amount,
-        count(distinct case when mapped_deal_id is null then sub_account_id end) as account_count
+        sum(case when coverage = 'unattributed' then net_amount else 0 end) as unattributed_amount,
+        count(distinct case when coverage = 'unattributed' then sub_account_id end) as account_count
     from account_days
     where month_on <= {{ as_of() }}
         and date_diff('month', month_on, {{ month_start(as_of()) }}) < {{ threshold('budget_months_reported') }}
@@ -266,7 +266,17 @@ united as (
 final as (
     select
         *,
-        cast(null as varchar) as severity,
+        -- even at the lower end of what is likely it is above its budget
+        case
+            when rule_id = 'BO02'
+                and exists (
+                    select 1 from reported
+                    where united.deal_id = reported.deal_id
+                        and united.month_on = reported.month_on
+                        and reported.forecast_low_amount > reported.budget_amount
+                )
+                then 'high'
+        end as severity,
         cast(null as date) as due_on,
         cast(null as varchar) as extra_needs,
         false as is_uncertain,

@@ -134,7 +134,11 @@ of_chains as (
         chain_months.last_usage_on,
         forecasts.complete_through_on,
         forecasts.forecast_amount,
-        forecasts.forecast_method
+        forecasts.forecast_method,
+        forecasts.forecast_low_amount,
+        forecasts.forecast_high_amount,
+        forecasts.backtest_error_ratio,
+        forecasts.backtest_month_count
     from chain_months
     left join speaking on chain_months.chain_id = speaking.chain_id and chain_months.month_on = speaking.month_on
     left join deals on coalesce(speaking.deal_id, chain_months.mapped_deal_id) = deals.deal_id
@@ -167,7 +171,11 @@ of_nobody as (
         max(usage_on) as last_usage_on,
         cast(null as date) as complete_through_on,
         cast(null as decimal(18, 2)) as forecast_amount,
-        cast(null as varchar) as forecast_method
+        cast(null as varchar) as forecast_method,
+        cast(null as decimal(18, 2)) as forecast_low_amount,
+        cast(null as decimal(18, 2)) as forecast_high_amount,
+        cast(null as double) as backtest_error_ratio,
+        cast(null as integer) as backtest_month_count
     from account_days
     where mapped_deal_id is null
     group by provider_name, sub_account_id, month_on

@@ -58,12 +58,24 @@ renewals as (
     where chains.distance > 0 and not deals.is_won and not deals.is_lost
 ),
 
+-- a renewal that was lost, where none is open
+losses as (
+    select
+        chains.ancestor_id as head_id,
+        max(deals.deal_name) as lost_renewal_name
+    from chains
+    inner join deals on chains.deal_id = deals.deal_id
+    where chains.distance > 0 and deals.is_lost
+    group by chains.ancestor_id
+),
+
 -- a notice that was sent before this agreement began was about the one before
 notices as (
     select
         heads.deal_id,
         max(engagements.expiry_notice_on) as expiry_notice_on,
-        max(case when engagements.position = 1 then engagements.delivery_owner end) as delivery_owner
+        max(case when engagements.position = 1 then engagements.delivery_owner end) as delivery_owner,
+        max(engagements.offboarding_url) as offboarding_url
     from heads
     inner join {{ ref('int_deal_engagements') }} as engagements on heads.deal_id = engagements.deal_id
     where engagements.expiry_notice_on is null or heads.start_on is null or engagements.expiry_notice_on >= heads.start_on
@@ -111,6 +123,8 @@ final as (
         greatest(ended.last_contacted_on, renewals.last_contacted_on) as last_contacted_on,
         notices.expiry_notice_on,
         notices.delivery_owner,
+        notices.offboarding_url,
+        case when renewals.renewal_deal_id is null then losses.lost_renewal_name end as lost_renewal_name,
         ended.renewal_status,
         ended.amount,
         ended.currency,
@@ -120,6 +134,7 @@ final as (
     from ended
     left join lengths on ended.deal_id = lengths.deal_id
     left join renewals on ended.deal_id = renewals.head_id and renewals.position = 1
+    left join losses on ended.deal_id = losses.head_id
     left join notices on ended.deal_id = notices.deal_id
 )
 

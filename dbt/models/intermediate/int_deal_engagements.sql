@@ -61,6 +61,9 @@ final as (
         engagements.delivery_owner,
         engagements.monthly_cloud_budget_usd,
         engagements.expiry_notice_on,
+        engagements.extended_until_on,
+        engagements.decommissioned_on,
+        engagements.offboarding_url,
         engagements.fields_json,
         row_number() over (
             partition by nearest.deal_id

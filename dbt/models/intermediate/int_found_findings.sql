@@ -11,3 +11,11 @@ union all
 select {{ finding_columns() }} from {{ ref('fct_budget_overruns') }}
 union all
 select {{ finding_columns() }} from {{ ref('rpt_stage_gates') }}
+union all
+select {{ finding_columns() }} from {{ ref('fct_unkept_writes') }}
+union all
+select {{ finding_columns() }} from {{ ref('fct_delivery_findings') }}
+union all
+select {{ finding_columns() }} from {{ ref('fct_billing_findings') }}
+union all
+select {{ finding_columns() }} from {{ ref('fct_reconciliation_findings') }}

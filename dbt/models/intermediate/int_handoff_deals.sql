@@ -27,7 +27,8 @@ engagements as (
     group by deal_engagements.deal_id
 ),
 
--- a continued engagement keeps naming the deal that it began with, so that only a deal's own links can be one-way
+-- a continued engagement keeps naming the deal that it began with, so that only a deal's own links can be one-way; a deal can
+-- name one engagement: a split that was allowed cannot be named in full, and a copy is to go
 one_way as (
     select
         links.deal_id,
@@ -36,8 +37,20 @@ one_way as (
         min_by(engagements.stated_deal_url, links.engagement_id) as stated_deal_url
     from {{ ref('int_engagement_links') }} as links
     inner join {{ ref('int_engagements') }} as engagements on links.engagement_id = engagements.engagement_id
+    left join {{ ref('int_relation_pairs') }} as pairs
+        on links.deal_id = pairs.deal_id and links.engagement_id = pairs.engagement_id
     where not links.is_called_off and links.is_named_by_deal <> links.is_named_by_engagement
+        and not coalesce(pairs.is_tolerated, false)
     group by links.deal_id
+),
+
+-- people who left, by the name that the store of engagements may still hold
+people_who_left as (
+    select owner_name
+    from {{ ref('stg_hubspot__owners') }}
+    where owner_name is not null
+    group by owner_name
+    having not bool_or(is_active)
 ),
 
 elsewhere as (
@@ -149,6 +162,8 @@ final as (
         one_way.stated_deal_url,
         elsewhere.deal_id is not null as is_named_in_another_portal,
         engagements.deal_id is not null as has_engagement,
+        people_who_left.owner_name is not null as has_delivery_owner_left,
+        {{ is_filled("coalesce(engagements.delivery_owner, '')") }} as has_delivery_owner,
         clocked.order_ids is not null or requests.deal_id is not null as has_request,
         clocked.is_agreement_executed and not {{ is_empty('clocked.agreement_url') }} as has_agreement,
         engagements.deal_id is not null
@@ -164,6 +179,7 @@ final as (
     left join board_items on clocked.deal_id = board_items.deal_id
     left join one_way on clocked.deal_id = one_way.deal_id
     left join elsewhere on clocked.deal_id = elsewhere.deal_id
+    left join people_who_left on engagements.delivery_owner = people_who_left.owner_name
 )
 
 select * from final

@@ -97,6 +97,27 @@ not_signed as (
     where deals.is_won and not deals.has_agreement
 ),
 
+nobody_delivers as (
+    select
+        deals.deal_id,
+        'HG07' as rule_id,
+        cast(null as varchar) as severity,
+        cast(null as date) as due_on,
+        case
+            when deals.has_delivery_owner_left
+                then 'The engagement ' || deals.engagement_name || ' is delivered by ' || deals.delivery_owner
+                    || ', who has left.'
+            else 'Nobody is named who delivers the engagement ' || deals.engagement_name || '.'
+        end as reason,
+        {{ evidence([
+            ('engagement', 'deals.engagement_name', 'airtable'),
+            ('delivery_owner', 'deals.delivery_owner', 'airtable'),
+        ]) }} as evidence
+    from deals
+    cross join loads
+    where deals.has_engagement and (not deals.has_delivery_owner or deals.has_delivery_owner_left)
+),
+
 not_begun as (
     select
         deals.deal_id,
@@ -188,6 +209,8 @@ gaps as (
     union all
     select * from not_signed
     union all
+    select * from nobody_delivers
+    union all
     select * from not_begun
     union all
     select * from one_way
@@ -234,7 +257,7 @@ of_deals_in_handoff as (
         gaps.deal_id,
         deals.community_name,
         deals.deal_owner,
-        deals.delivery_owner,
+        case when deals.has_delivery_owner and not deals.has_delivery_owner_left then deals.delivery_owner end as delivery_owner,
         gaps.due_on,
         gaps.reason,
         deals.deal_url as record_url,
@@ -305,10 +328,78 @@ of_deals_that_are_gone as (
     cross join loads
 ),
 
+accounts as (
+    select
+        sub_account_id,
+        deal_id
+    from {{ ref('map_accounts_to_deals') }}
+    where coalesce(valid_from <= {{ as_of() }}, true) and coalesce(valid_to >= {{ as_of() }}, true)
+),
+
+-- the last agreement of the chain that was signed and has begun; a renewal that was signed early may wait until it begins
+begun_renewals as (
+    select
+        accounts.sub_account_id,
+        accounts.deal_id as mapped_id,
+        {{ first_of('renewals.deal_id', 'renewals.start_on desc, renewals.deal_id') }} as deal_id
+    from accounts
+    inner join {{ ref('int_contract_chains') }} as chains on accounts.deal_id = chains.ancestor_id and chains.distance > 0
+    inner join {{ ref('int_deals') }} as renewals on chains.deal_id = renewals.deal_id
+    where renewals.is_won and not renewals.is_archived and renewals.start_on <= {{ as_of() }}
+    group by accounts.sub_account_id, accounts.deal_id
+),
+
+of_accounts as (
+    select
+        'HG11:deal-' || renewals.deal_id || ':account-' || begun_renewals.sub_account_id as finding_id,
+        'HG11' as rule_id,
+        cast(null as varchar) as severity,
+        'deal' as subject_type,
+        renewals.deal_id as subject_id,
+        renewals.deal_name as subject,
+        renewals.deal_id,
+        renewals.community_name,
+        case when renewals.is_owner_active then renewals.owner_name end as deal_owner,
+        cast(null as varchar) as delivery_owner,
+        cast(null as date) as due_on,
+        'The cloud account ' || begun_renewals.sub_account_id || ' is mapped to ' || mapped.deal_name || ', which '
+        || renewals.deal_name || ' renewed on ' || {{ day_words('renewals.start_on') }} || '.' as reason,
+        renewals.deal_url as record_url,
+        {{ evidence([
+            ('account', 'begun_renewals.sub_account_id', 'aws'),
+            ('mapped to', 'mapped.deal_id', 'hubspot'),
+            ('renewed by', 'renewals.deal_id', 'hubspot'),
+            ('start_on', 'renewals.start_on', 'hubspot'),
+        ]) }} as evidence,
+        cast(null as varchar) as extra_needs,
+        false as is_uncertain,
+        renewals.pipeline_name,
+        renewals.stage_name,
+        renewals.stage_entered_at,
+        renewals.handoff_started_on,
+        renewals.company_name,
+        renewals.owner_name,
+        renewals.start_on,
+        renewals.term_end_on as end_on,
+        renewals.amount,
+        renewals.currency,
+        cast(null as varchar) as engagement_ids,
+        renewals.order_ids,
+        cast(null as varchar) as issue_urls,
+        renewals.agreement_url,
+        cast(null as bigint) as age_business_days
+    from begun_renewals
+    inner join {{ ref('int_deals') }} as renewals on begun_renewals.deal_id = renewals.deal_id
+    inner join {{ ref('int_deals') }} as mapped on begun_renewals.mapped_id = mapped.deal_id
+    cross join loads
+),
+
 final as (
     select * from of_deals_in_handoff
     union all
     select * from of_deals_that_are_gone
+    union all
+    select * from of_accounts
 )
 
 select * from final

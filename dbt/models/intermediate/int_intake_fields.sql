@@ -55,18 +55,37 @@ contradictions as (
     group by first_place.deal_id, first_place.field_key
 ),
 
+-- what every community says in a field whose values may stand only once
+unique_fields as (
+    select distinct chosen.vendor_field
+    from chosen
+    inner join fields on chosen.field_key = fields.field_key and fields.is_unique
+    where chosen.vendor_field is not null
+),
+
+said as (
+    select
+        communities.community_record_id,
+        communities.community_name,
+        unique_fields.vendor_field,
+        lower(trim({{ json_map('communities.properties_json') }}[unique_fields.vendor_field])) as value
+    from communities
+    cross join unique_fields
+),
+
 -- which other communities use the same value
 twins as (
     select
         chosen.deal_id,
         chosen.field_key,
-        {{ joined('communities.community_name') }} as other_communities
+        {{ joined('said.community_name') }} as other_communities
     from chosen
     inner join fields on chosen.field_key = fields.field_key and fields.is_unique
     inner join deals on chosen.deal_id = deals.deal_id
-    inner join communities
-        on lower(trim({{ json_map('communities.properties_json') }}[chosen.vendor_field])) = lower(trim(chosen.value))
-        and communities.community_record_id <> deals.community_record_id
+    inner join said
+        on chosen.vendor_field = said.vendor_field
+        and lower(trim(chosen.value)) = said.value
+        and deals.community_record_id <> said.community_record_id
     where chosen.value_status in ('ok', 'invalid')
     group by chosen.deal_id, chosen.field_key
 ),

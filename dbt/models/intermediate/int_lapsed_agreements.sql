@@ -87,7 +87,10 @@ engagements as (
         bool_or(not is_complete) as is_open,
         max_by(status, position) filter (where not is_complete) as status,
         max(case when position = 1 then engagement_name end) as engagement_name,
-        max(case when position = 1 then delivery_owner end) as delivery_owner
+        max(case when position = 1 then delivery_owner end) as delivery_owner,
+        max(extended_until_on) as extended_until_on,
+        -- taken down is a service whose every engagement says so
+        case when bool_and(decommissioned_on is not null) then max(decommissioned_on) end as decommissioned_on
     from {{ ref('int_deal_engagements') }}
     group by deal_id
 ),
@@ -123,7 +126,8 @@ lapsed as (
     left join head_uncovered on heads.deal_id = head_uncovered.deal_id
     left join engagements on heads.deal_id = engagements.deal_id
     left join issues on heads.deal_id = issues.deal_id
-    where covered.deal_id is null
+    -- costs after a service was taken down are a matter of their own (int_decommissioned_services)
+    where covered.deal_id is null and coalesce(engagements.decommissioned_on > {{ as_of() }}, true)
 ),
 
 -- signed without a beginning is another matter: it has an agreement
@@ -176,6 +180,9 @@ final as (
         case
             when united.kind = 'never contracted' then 'LA05'
             when united.days_lapsed > {{ threshold('lapsed_grace_days') }} then 'LA03'
+            -- an extension that still runs was agreed: nobody needs to act until it is over
+            when engagements.extended_until_on >= {{ as_of() }} then null
+            when engagements.extended_until_on > united.ended_on then 'LA04'
             when united.days_lapsed > {{ threshold('lapsed_notice_days') }} then 'LA02'
             else 'LA01'
         end as rule_id,
@@ -204,6 +211,7 @@ final as (
         deals.renewal_status,
         engagements.engagement_name,
         engagements.status as engagement_status,
+        engagements.extended_until_on,
         engagements.delivery_owner,
         issues.issue_url,
         issues.touched_on as issue_touched_on

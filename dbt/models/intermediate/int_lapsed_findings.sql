@@ -3,6 +3,7 @@ with
 
 services as (
     select * from {{ ref('int_lapsed_agreements') }}
+    where rule_id is not null
 ),
 
 loads as (
@@ -46,12 +47,21 @@ final as (
             when worded.is_owner_active then worded.owner_name
         end as deal_owner,
         worded.delivery_owner,
-        case when worded.rule_id = 'LA01' then worded.notice_due_on else worded.decision_due_on end as due_on,
+        case worded.rule_id
+            when 'LA01' then worded.notice_due_on
+            when 'LA04' then worded.extended_until_on
+            else worded.decision_due_on
+        end as due_on,
         worded.deal_name
         || case
             when worded.kind = 'never contracted' then ' was never signed'
             else ' ended ' || {{ count_words('worded.days_lapsed', 'day') }} || ' ago, on '
                 || {{ day_words('worded.ended_on') }} || ','
+                || case
+                    when worded.extended_until_on > worded.ended_on
+                        then ' was extended until ' || {{ day_words('worded.extended_until_on') }} || ','
+                    else ''
+                end
         end
         || ' and is still in use: ' || concat_ws('; ', worded.cost_words, worded.engagement_words, worded.issue_words) || '.'
         || case
@@ -65,6 +75,7 @@ final as (
             ('stage', 'worded.stage_name', 'hubspot'),
             ('renewal_deal', 'worded.renewal_deal_name', 'hubspot'),
             ('renewal_status', 'worded.renewal_status', 'hubspot'),
+            ('extended_until_on', 'worded.extended_until_on', 'airtable'),
             ('daily_burn', 'cast(worded.daily_burn_amount as decimal(18, 2))', 'aws'),
             ('uncovered_cost', 'cast(worded.uncovered_amount as decimal(18, 2))', 'aws'),
             ('engagement_status', 'worded.engagement_status', 'airtable'),

@@ -98,8 +98,30 @@ no_notice as (
     where heads.days_to_end between 0 and {{ threshold('renewal_notice_days') }} and heads.expiry_notice_on is null
 ),
 
+not_taken_down as (
+    select
+        heads.deal_id,
+        'RN08' as rule_id,
+        cast({{ add_days('heads.effective_end_on', '-' ~ threshold('renewal_offboarding_days')) }} as date) as due_on,
+        heads.deal_name || ' ends in ' || {{ count_words('heads.days_to_end', 'day') }} || ', on '
+        || {{ day_words('heads.effective_end_on') }} || '; its renewal ' || heads.lost_renewal_name
+        || ' was lost, and no off-boarding task is recorded on its engagement.' as reason,
+        {{ evidence([
+            ('effective_end_on', 'heads.effective_end_on', 'hubspot'),
+            ('lost_renewal', 'heads.lost_renewal_name', 'hubspot'),
+            ('offboarding_url', 'heads.offboarding_url', 'airtable'),
+        ]) }} as evidence
+    from heads
+    cross join loads
+    where heads.days_to_end between 0 and {{ threshold('renewal_offboarding_days') }}
+        and heads.lost_renewal_name is not null
+        and heads.offboarding_url is null
+),
+
 united as (
     select * from no_renewal_deal
+    union all
+    select * from not_taken_down
     union all
     select * from silence
     union all

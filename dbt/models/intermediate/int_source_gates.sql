@@ -6,7 +6,7 @@ sources as (
 ),
 
 statuses as (
-    select * from {{ ref('stg_ops__source_status') }}
+    select * from {{ ref('int_source_statuses') }}
 ),
 
 runs as (
@@ -40,6 +40,8 @@ final as (
             else 'stale'
         end as gate,
         case
+            when load_status = 'never' and max_age_hours = 0
+                then source_name || ': there are none yet.'
             when load_status = 'never' or last_complete_at is null
                 then source_name || ' has never been read completely' || coalesce(': ' || error, '.')
             when load_status <> 'complete'

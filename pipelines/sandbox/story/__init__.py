@@ -9,7 +9,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pipelines.sandbox.story import generated, handoff, healthy, intake, money, renewals, stages
+from pipelines.sandbox.story import (
+    delivery,
+    endings,
+    generated,
+    handoff,
+    healthy,
+    intake,
+    money,
+    reconciliation,
+    renewals,
+    spending,
+    stages,
+)
 from pipelines.sandbox.story.storybook import Storybook
 
 if TYPE_CHECKING:
@@ -21,7 +33,7 @@ TRUTH_FILE: Final = Path(__file__).with_name("truth.csv")
 def build_state(*, deals: int = 0) -> SandboxState:
     """Return the organisation as its vendors know it, the same at every call; ``deals`` adds that many healthy ones."""
     book = Storybook()
-    for theme in (healthy, handoff, intake, renewals, money, stages):
+    for theme in (healthy, handoff, intake, renewals, money, stages, delivery, spending, endings, reconciliation):
         theme.tell(book)
     generated.tell(book, deals)
     return book.state()

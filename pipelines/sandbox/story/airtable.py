@@ -66,6 +66,16 @@ def _tables() -> list[Json]:
                 _field("fldEngRegion00000", "Cloud region"),
                 _field("fldEngNotice00000", "Expiry notice sent", "date", _DATE),
                 _field("fldEngRag00000000", "RAG", "singleSelect", _select("Rag", "Green", "Amber", "Red")),
+                _field("fldEngExtended000", "Extended until", "date", _DATE),
+                _field("fldEngDecommiss00", "Decommissioned on", "date", _DATE),
+                _field("fldEngOffboard000", "Off-boarding task", "url"),
+                _field("fldEngUpdated0000", "Last status update", "date", _DATE),
+                _field("fldEngAction00000", "Action"),
+                _field("fldEngAdmin000000", "Admin access given", "date", _DATE),
+                _field("fldEngConfirmed00", "Confirmed by the community", "date", _DATE),
+                _field("fldEngConfirmBy00", "Confirmed by"),
+                _field("fldEngNotified000", "BD notified", "date", _DATE),
+                _field("fldEngValue000000", "Contract value", "currency", {"precision": 2, "symbol": "$"}),
                 _field("fldEngProjects000", "Projects", "multipleRecordLinks",
                        _link(PROJECTS, "fldPrjEngagement0", single=False)),
             ],
@@ -91,6 +101,9 @@ def _tables() -> list[Json]:
                        _link(PROJECTS, "fldPrjDeliverable", single=True)),
                 _field("fldDlvGithub00000", "GitHub issue", "url"),
                 _field("fldDlvStatus00000", "Status", "singleSelect", _select("Dlv", "Planned", "In progress", "Done")),
+                _field("fldDlvDue00000000", "Due date", "date", _DATE),
+                _field("fldDlvEstimate000", "Estimate (hours)", "number", {"precision": 1}),
+                _field("fldDlvSpent000000", "Hours spent", "number", {"precision": 1}),
             ],
         ),
     )  # fmt: skip
@@ -135,7 +148,18 @@ class Base:
         self._records[ENGAGEMENTS][engagement_id]["fields"].setdefault("fldEngProjects000", []).append(project_id)
         return project_id
 
-    def deliverable(self, word: str, created_at: str, name: str, project_id: str, *, github_url: str | None, status: str) -> str:
+    def deliverable(
+        self,
+        word: str,
+        created_at: str,
+        name: str,
+        project_id: str,
+        *,
+        github_url: str | None,
+        status: str,
+        due_on: str | None = None,
+        hours: tuple[float, float] | None = None,
+    ) -> str:
         """Add a deliverable of a project and return its id."""
         deliverable_id = self._add(
             DELIVERABLES,
@@ -146,6 +170,9 @@ class Base:
                 "fldDlvProject0000": [project_id],
                 "fldDlvGithub00000": github_url,
                 "fldDlvStatus00000": status,
+                "fldDlvDue00000000": due_on,
+                "fldDlvEstimate000": hours[0] if hours else None,
+                "fldDlvSpent000000": hours[1] if hours else None,
             },
         )
         self._records[PROJECTS][project_id]["fields"].setdefault("fldPrjDeliverable", []).append(deliverable_id)

@@ -96,8 +96,10 @@ class Organization:
             "items": [],
         }
 
-    def issue(self, repository: str, title: str, body: str | None, created_at: str, *, done: bool = False) -> Json:
-        """Open an issue, closed as completed when ``done``, and return it."""
+    def issue(
+        self, repository: str, title: str, body: str | None, created_at: str, *, done: bool = False, reason: str = "completed"
+    ) -> Json:
+        """Open an issue, closed for ``reason`` when ``done``, and return it."""
         number = len(self._issues[repository]) + 1
         path = f"{ORGANIZATION}/{repository}"
         created = _seconds(created_at)
@@ -108,7 +110,7 @@ class Organization:
             "title": title,
             "body": body,
             "state": "closed" if done else "open",
-            "state_reason": "completed" if done else None,
+            "state_reason": reason if done else None,
             "labels": [],
             "assignees": [],
             "assignee": None,

@@ -23,6 +23,7 @@ def tell(book: Storybook) -> None:
     _links_that_do_not_hold(book)
     _not_broken_down(book)
     _not_signed(book)
+    _nobody_delivers(book)
     _not_begun(book)
     _still_working(book)
 
@@ -163,6 +164,16 @@ def _not_signed(book: Storybook) -> None:
     )
 
 
+def _nobody_delivers(book: Storybook) -> None:
+    # Leaderless: agreed and planned, and nobody is named on the engagement who delivers it: HG07.
+    # Nothing else: it is requested, linked and broken down, and begins in January.
+    community = book.community(52, "Leaderless Lepidoptery")
+    book.deal(
+        community, "1052", "Leaderless Lepidoptery hub", won("2026-11-02"), start="2027-01-04", end="2027-12-31",
+        delivery=Delivery("Leaderless", status="Planned", owner=None),
+    )
+
+
 def _not_begun(book: Storybook) -> None:
     # Stillwater: promised dates that pass without work. 1026 should have begun on 19 October and is planned, 10265 should begin
     # today and is requested: HG08 for both. 10266 begins tomorrow: nothing.
@@ -180,7 +191,7 @@ def _not_begun(book: Storybook) -> None:
 
 def _still_working(book: Storybook) -> None:
     # Ghostgrove: delivery works for deals that are gone. 1027 was lost, 10275 was archived: HG12 for both. A third engagement
-    # belongs to no deal at all, about which no rule of these reports says anything yet.
+    # belongs to no deal at all: RC01.
     # Nothing else: lost and archived deals owe no intake, and both pairs are linked in both directions.
     community = book.community(27, "Ghostgrove Mycology")
     dates: dict[str, Any] = {"start": "2026-10-01", "end": "2027-09-30"}

@@ -49,8 +49,8 @@ def _plain(book: Storybook) -> None:
 
 def _chain_of_three(book: Storybook) -> None:
     # Brackwater: three contracts. The second began 14 days after the first ended (gap), was amended from 2026-01-14 to 2026-02-28,
-    # so that the third overlaps it by 28 days; the cloud account is still mapped to the second (stale map).
-    # Nothing follows: the third covers today and ends in 226 days; it continues the second's engagement; coverage and budget are
+    # so that the third overlaps it by 28 days; the cloud account is still mapped to the second: HG11.
+    # Nothing else: the third covers today and ends in 226 days; it continues the second's engagement; coverage and budget are
     # found through the chain. The first reached handoff before the epoch.
     community = book.community(2, "Brackwater Soundings")
     book.deal(
@@ -60,7 +60,7 @@ def _chain_of_three(book: Storybook) -> None:
     )
     book.deal(
         community, "10021", "Brackwater Soundings hub 2025", renewed("2025-01-15"), start="2025-01-15", end="2026-01-14",
-        renews="1002", delivery=Delivery("Brackwater2", budget="900"),
+        renews="1002", delivery=Delivery("Brackwater2", budget="900", end="2027-06-30"),
         properties={"amended_end_date": "2026-02-28", "renewal_status": "Renewed"},
     )
     book.deal(
@@ -73,7 +73,8 @@ def _chain_of_three(book: Storybook) -> None:
 
 def _merged_deal(book: Storybook) -> None:
     # Quarrelstone: the engagement names a deal that was merged into this one, and the cloud stands only on the engagement.
-    # Nothing follows: map_id_aliases.csv leads from 1903 to 1003, so the link holds in both directions; intake looks in both places.
+    # RC05 asks for the new address. Nothing else: map_id_aliases.csv leads from 1903 to 1003, so the link holds in both directions;
+    # intake looks in both places.
     community = book.community(3, "Quarrelstone Seismics")
     book.deal(
         community, "1003", "Quarrelstone Seismics hub", won("2026-05-11"), start="2026-06-01", end="2027-05-31",

@@ -208,6 +208,7 @@ def property_definitions() -> dict[str, list[Json]]:
                       options=(("us", "Us"), ("community", "The community"))),
             _property("prepaid_cloud_amount", "Prepaid cloud amount", "number"),
             _property("closed_lost_reason", "Closed lost reason", standard=True, field_type="textarea"),
+            _property("capacity_checked_date", "Capacity checked", "date"),
         ],
         "companies": [
             *_system(),

@@ -69,7 +69,7 @@ def _same_name_twice(book: Storybook) -> None:
 
 def _two_clouds(book: Storybook) -> None:
     # Crosswind: sold on AWS in us-west-2, planned on GCP in us-central1: missing_intake for cloud_provider and cloud_region as a
-    # conflict. The engagement also has another name, which no rule of these reports compares.
+    # conflict. The engagement also has another name: RC06.
     # Nothing else.
     community = book.community(32, "Crosswind Climatology")
     book.deal(

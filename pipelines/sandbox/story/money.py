@@ -69,7 +69,7 @@ def _above_budget(book: Storybook) -> None:
     # Brimful: October cost more than agreed. BO01 for October for both, and nothing for November.
     # 1041   four accounts of 10 dollars a day, each far below the budget of 1,100, together 1,240. November: 600 so far, about
     #        1,200 expected, which is less than 1.2 times the budget.
-    # 10415  usage of 1,116 against 1,000, hidden by a credit of 300 that brings the bill to 816. November fell to 20 a day.
+    # 10415  usage of 1,116 against 1,000, hidden by a credit of 300 that brings the bill to 816: BO09 too. November fell to 20 a day.
     # Nothing else: both agreements cover every day.
     community = book.community(41, "Brimful Bathymetry")
     book.deal(
@@ -89,8 +89,10 @@ def _above_budget(book: Storybook) -> None:
 
 def _climbing(book: Storybook) -> None:
     # Steepgrade: spend rose sharply with November (775 in October, budget 1,000 each).
-    # 1042   64 a day: 960 after 15 days, and between 1,300 and 1,900 expected whichever way it is reckoned: BO02.
+    # 1042   64 a day: 960 after 15 days, and between 1,300 and 1,900 expected whichever way it is reckoned: BO02, which is high because
+    #        even the lower end is above the budget.
     # 10425  90 a day: 1,350 after 15 days: BO01 for November, and therefore no BO02.
+    # Both jumped: BO03.
     # Nothing else.
     community = book.community(42, "Steepgrade Genomics")
     for deal_id, subject, word, per_day in (
@@ -121,7 +123,7 @@ def _no_budget(book: Storybook) -> None:
 
 def _nobody_s(book: Storybook) -> None:
     # The payer: an account that is in no map costs 6 dollars a day (186 in October, 90 in November, each above 50): BO06 for both
-    # months. Tax on the payer's own account belongs to nobody either.
+    # months. Tax on the payer's own account is the organisation's own: rule_internal_accounts.csv says so, and nothing follows.
     # Nothing else: an account without a deal is unattributed, not without an agreement.
     book.payer.account("222299000001", "shared-services", Spend("6"))
     for month in ("2026-08", "2026-09", "2026-10", "2026-11"):

@@ -29,7 +29,7 @@ def tell(book: Storybook) -> None:
 def _no_renewal_deal(book: Storybook) -> None:
     # Lastlight: agreements that end within the horizon and have no renewal deal: RN01 for each.
     # 1036   ends in exactly 180 days; a renewal was lost, which is neither open nor signed.
-    # 10365  would have ended in 2027-12, but an amendment moved the end to 102 days from now.
+    # 10365  would have ended in 2027-12, but an amendment moved the end to 102 days from now. The engagement does not know it: RC06.
     # 10366  runs to 2028, with a break that can be called in 105 days.
     # 10367  ended exactly 42 days ago, the last day on which it still counts as renewable. It costs nothing, but its engagement is
     #        still in progress: LA02 too.

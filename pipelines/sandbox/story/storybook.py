@@ -68,6 +68,19 @@ class Delivery:
     provider: str | None = "AWS"
     region: str | None = "us-west-2"
     rag: str = "Green"
+    extended_until: str | None = None
+    decommissioned_on: str | None = None
+    offboarding_url: str | None = None
+    updated_on: str = _RECENTLY
+    action: str | None = "Talk to the community every week"  # written down where the light is not green
+    notified_on: str | None = _RECENTLY  # written down when it is complete
+    due_on: str | None = None
+    hours: tuple[float, float] | None = None  # estimated and spent, of the deliverable
+    item_status: str | None = None  # of the deliverable; None: as the engagement
+    issue: Literal["open", "completed", "not_planned"] | None = None  # None: as the deliverable
+    value: str | None = None  # the amount of the deal, where somebody copied it
+    end: str | None = None  # None: as the deal
+    owner: str | None = "somebody"  # None: nobody is named; "somebody": one of those who deliver
 
 
 @dataclass
@@ -177,6 +190,7 @@ class Storybook:
             "agreement_url": f"https://agreements.example/{community.slug}/{deal_id}" if is_won else None,
             "agreement_executed": "true" if is_won else "false",
             "renewal_status": "Undecided" if is_won else None,
+            "capacity_checked_date": next((step.at[:10] for step in path if step.stage_id == "1003"), None),
             "closed_lost_reason": "The money went elsewhere this year" if is_lost else None,
             "membership_level": "Standard",
             "cloud_provider": "AWS",
@@ -241,13 +255,22 @@ class Storybook:
                 "fldEngDealUrl0000": address,
                 "fldEngCommunity00": community_name,
                 "fldEngStart000000": start,
-                "fldEngEnd00000000": end,
-                "fldEngOwner000000": _DELIVERY_OWNERS[len(delivery.word) % len(_DELIVERY_OWNERS)],
+                "fldEngEnd00000000": delivery.end or end,
+                "fldEngOwner000000": (
+                    _DELIVERY_OWNERS[len(delivery.word) % len(_DELIVERY_OWNERS)]
+                    if delivery.owner == "somebody"
+                    else delivery.owner
+                ),
                 "fldEngBudget00000": float(delivery.budget) if delivery.budget else None,
+                "fldEngValue000000": float(delivery.value) if delivery.value else None,
                 "fldEngCloud000000": delivery.provider,
                 "fldEngRegion00000": delivery.region,
                 "fldEngNotice00000": delivery.notice_on,
                 "fldEngRag00000000": delivery.rag,
+                "fldEngExtended000": delivery.extended_until,
+                "fldEngDecommiss00": delivery.decommissioned_on,
+                "fldEngOffboard000": delivery.offboarding_url,
+                **_written_on(delivery, start),
             },
         )
         if delivery.has_project:
@@ -257,7 +280,8 @@ class Storybook:
     def _project(
         self, engagement_id: str, deal_id: str, deal_name: str, delivery: Delivery, *, created_at: str, start: str | None
     ) -> None:
-        status = {"Complete": "Done", "In progress": "In progress"}.get(delivery.status, "Planned")
+        status = delivery.item_status or {"Complete": "Done", "In progress": "In progress"}.get(delivery.status, "Planned")
+        issue_state = delivery.issue or ("completed" if status == "Done" else "open")
         project_id = self.base.project(delivery.word, created_at, f"{deal_name}: hub", engagement_id, status=status)
         issue_url = None
         if delivery.github:
@@ -266,7 +290,8 @@ class Storybook:
                 f"Set up {deal_name}",
                 "The hub as described in the agreement.",
                 created_at,
-                done=status == "Done",
+                done=issue_state != "open",
+                reason=issue_state,
             )
             self.organization.put_on_board(
                 github.DELIVERY_BOARD,
@@ -276,7 +301,16 @@ class Storybook:
                 deal_url=deal_url(deal_id) if delivery.github == "item" else None,
             )
             issue_url = issue["html_url"] if delivery.github == "url" else None
-        self.base.deliverable(delivery.word, created_at, f"Hub for {deal_name}", project_id, github_url=issue_url, status=status)
+        self.base.deliverable(
+            delivery.word,
+            created_at,
+            f"Hub for {deal_name}",
+            project_id,
+            github_url=issue_url,
+            status=status,
+            due_on=delivery.due_on,
+            hours=delivery.hours,
+        )
 
     def _line_item(self, deal_id: str, amount: str | None) -> None:
         item_id = f"6{deal_id}"
@@ -318,6 +352,20 @@ class Storybook:
             github=self.organization.state(),
             aws=self.payer.state(),
         )
+
+
+def _written_on(delivery: Delivery, start: str | None) -> dict[str, str | None]:
+    """Return what delivery writes on an engagement as it goes on: healthy unless ``delivery`` says otherwise."""
+    has_begun = delivery.status in {"In progress", "Complete"}
+    is_complete = delivery.status == "Complete"
+    return {
+        "fldEngUpdated0000": delivery.updated_on if has_begun else None,
+        "fldEngAction00000": delivery.action if delivery.rag != "Green" else None,
+        "fldEngAdmin000000": start if has_begun else None,
+        "fldEngConfirmed00": _RECENTLY if is_complete else None,
+        "fldEngConfirmBy00": "Evander Quill" if is_complete else None,
+        "fldEngNotified000": delivery.notified_on if is_complete else None,
+    }
 
 
 def _complete_community(name: str, slug: str) -> dict[str, str | None]:

@@ -33,12 +33,13 @@ final as (
         account_days.attributed_by
     from costs
     left join account_days
-        on costs.is_counted
-        and costs.provider_name = account_days.provider_name
+        -- in the key, and not as a condition beside it: that would compare every cost with every day
+        on case when costs.is_counted then costs.provider_name end = account_days.provider_name
         and costs.billing_account_id = account_days.billing_account_id
         and costs.sub_account_id = account_days.sub_account_id
         and costs.usage_on = account_days.usage_on
         and costs.tag_deal_id is not distinct from account_days.tag_deal_id
+        and costs.currency = account_days.currency
     left join deals on account_days.mapped_deal_id = deals.deal_id
 )
 

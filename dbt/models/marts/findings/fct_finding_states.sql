@@ -73,7 +73,7 @@ loaded_rules as (
         where rules.mode = 'on'
     ) as needs
     cross join runs
-    left join {{ ref('stg_ops__source_status') }} as statuses on needs.source = statuses.source
+    left join {{ ref('int_source_statuses') }} as statuses on needs.source = statuses.source
     group by needs.rule_id
 ),
 

@@ -1,11 +1,17 @@
 with
 
+united as (
+    select * from {{ ref('int_handoff_gaps') }}
+    union all by name
+    select * from {{ ref('int_capacity_gaps') }}
+),
+
 gaps as (
     select
         * exclude (owner_name),
         owner_name as deal_owner_name,
         delivery_owner as delivery_owner_name
-    from {{ ref('int_handoff_gaps') }}
+    from united
 ),
 
 found as (

@@ -2,6 +2,8 @@ with
 
 broken as (
     select * from {{ ref('int_lapsed_findings') }}
+    union all
+    select * from {{ ref('int_decommissioned_services') }}
 ),
 
 final as (

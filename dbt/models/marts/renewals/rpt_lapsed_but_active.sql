@@ -43,6 +43,7 @@ final as (
         engagement_status,
         issue_url,
         issue_touched_on,
+        extended_until_on,
         decision_due_on,
         renewal_status,
         renewal_deal_id,

@@ -1,11 +1,19 @@
 with
 
 fields as (
-    {{ vendor_fields('airtable', 'deliverables', ['table_id', 'deliverable_name', 'project', 'github_url', 'status']) }}
+    {{ vendor_fields('airtable', 'deliverables', [
+        'table_id', 'deliverable_name', 'project', 'github_url', 'status', 'due_on', 'estimate_hours', 'spent_hours',
+    ]) }}
 ),
 
 source as (
-    select records.id, records._dlt_load_id, {{ json_map('records.fields_json') }} as cells
+    select
+        records.id,
+        records.base_id,
+        records.table_id,
+        records.created_at,
+        records._dlt_load_id,
+        {{ json_map('records.fields_json') }} as cells
     from {{ source('raw_airtable', 'records') }} as records
     inner join fields on records.table_id = fields.table_id
 ),
@@ -17,6 +25,11 @@ final as (
         {{ airtable_text('source.cells[fields.deliverable_name]') }} as deliverable_name,
         nullif(trim({{ airtable_text('source.cells[fields.github_url]') }}), '') as github_url,
         {{ airtable_text('source.cells[fields.status]') }} as status,
+        try_cast({{ airtable_text('source.cells[fields.due_on]') }} as date) as due_on,
+        try_cast({{ airtable_text('source.cells[fields.estimate_hours]') }} as decimal(18, 2)) as estimate_hours,
+        try_cast({{ airtable_text('source.cells[fields.spent_hours]') }} as decimal(18, 2)) as spent_hours,
+        source.created_at,
+        {{ airtable_url('source.base_id', 'source.table_id', 'source.id') }} as deliverable_url,
         source._dlt_load_id as _load_id
     from source
     cross join fields

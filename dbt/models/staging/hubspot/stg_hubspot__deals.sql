@@ -10,7 +10,7 @@ fields as (
         'deal_name', 'pipeline_id', 'stage_id', 'deal_type', 'amount', 'currency', 'closed_on', 'created_at', 'owner_id',
         'start_on', 'end_on', 'target_start_on', 'target_end_on', 'amended_end_on', 'next_break_on',
         'agreement_url', 'is_agreement_executed', 'engagement_url', 'renewal_status', 'membership_level',
-        'cloud_provider', 'cloud_region', 'cloud_paid_by', 'prepaid_cloud', 'last_contacted_at', 'merged_ids',
+        'cloud_provider', 'cloud_region', 'cloud_paid_by', 'prepaid_cloud', 'last_contacted_at', 'merged_ids', 'capacity_checked_on',
     ]) }}
 ),
 
@@ -40,6 +40,7 @@ final as (
         {{ hubspot_date('source.properties[fields.target_end_on]') }} as target_end_on,
         {{ hubspot_date('source.properties[fields.amended_end_on]') }} as amended_end_on,
         {{ hubspot_date('source.properties[fields.next_break_on]') }} as next_break_on,
+        {{ hubspot_date('source.properties[fields.capacity_checked_on]') }} as capacity_checked_on,
         {{ hubspot_instant('source.properties[fields.closed_on]') }} as closed_at,
         {{ hubspot_instant('source.properties[fields.last_contacted_at]') }} as last_contacted_at,
         coalesce({{ hubspot_instant('source.properties[fields.created_at]') }}, source.created_at) as created_at,

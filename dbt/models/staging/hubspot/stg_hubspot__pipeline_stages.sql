@@ -11,6 +11,7 @@ final as (
         id as stage_id,
         label as stage_name,
         display_order,
+        probability as win_ratio,
         coalesce(archived, false) as is_archived,
         _dlt_load_id as _load_id
     from source

@@ -1,0 +1,136 @@
+"""Invoices that people hand in: what was billed for which deal, and what of it was paid.
+
+    FILE.csv, FILE.csv.gz -> raw_files.invoices
+
+A row is one line of an invoice. ``invoice``, ``date``, ``amount`` and ``currency`` must be there; ``due``, ``deal`` (its number or its
+address in HubSpot), ``component`` (membership, usage, cloud or service), ``from`` and ``to`` (the days that it bills) and ``paid`` may
+be. A credit note is a row with a negative amount. An empty ``paid`` means that nobody has said what was paid, which is not zero. An
+invoice for several deals has a row for each. A row that does not parse is set aside with its line number and the reason; the others load.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any, Final
+
+from pipelines.errors import ConfigurationError
+from pipelines.sources.files_csv import Quarantined, csv_header, csv_rows
+from pipelines.warehouse import sha256_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pipelines.sources.landing import Landing
+    from pipelines.transport import Transport
+
+Row = dict[str, Any]
+
+COMPONENTS: Final = frozenset({"membership", "usage", "cloud", "service"})
+_REQUIRED: Final = ("invoice", "date", "amount", "currency")
+_CURRENCY: Final = re.compile(r"[A-Z]{3}")
+_LARGEST_AMOUNT: Final = 10**12
+
+
+@dataclass
+class InvoiceFile:
+    """One file to import. Reading it fills ``row_count`` and ``quarantine``."""
+
+    path: Path
+    sha256: str
+    row_count: int = 0
+    quarantine: list[Quarantined] = field(default_factory=list)
+    transport: Transport | None = None
+
+    def land(self, landing: Landing, folder: Path) -> None:  # noqa: ARG002 - the file is here already
+        """Replace what an earlier import of the same file, or of a file of that name, left; costs and usage stay as they are."""
+        for table in ("exports", "focus_costs", "usage"):
+            landing.keep(table)
+        landing.keep("invoices", "file_sha256 <> ? and file_name <> ?", self.sha256, self.path.name)
+        landing.add("invoices", self.rows(), key=("file_name", "line_number"))
+        landing.quarantine.extend(
+            {
+                "table_name": "invoices",
+                "record_ref": f"{self.path.name}, line {item.line_number}",
+                "reason": item.reason,
+                "payload": item.payload,
+            }
+            for item in self.quarantine
+        )
+
+    def rows(self) -> Iterator[Row]:
+        """Yield the sound rows, shaped like ``raw_files.invoices``."""
+        for line_number, cells in csv_rows(self.path, self.quarantine):
+            try:
+                row = _typed({name.strip().lower(): value.strip() for name, value in cells.items()})
+            except ValueError as error:
+                self.quarantine.append(Quarantined(line_number, str(error), json.dumps(cells)))
+                continue
+            self.row_count += 1
+            yield {"file_name": self.path.name, "file_sha256": self.sha256, "line_number": line_number} | row
+
+
+def open_invoice_file(path: Path) -> InvoiceFile:
+    """Check that ``path`` is a file of invoices. Raises ConfigurationError that says what is missing."""
+    if not path.is_file():
+        problem = "is a folder, not a file" if path.is_dir() else "does not exist"
+        raise ConfigurationError(f"{path} {problem}. Give the path of a CSV file with a row for each line of an invoice.")
+    header = {name.strip().lower() for name in csv_header(path)}
+    lacking = [name for name in _REQUIRED if name not in header]
+    if lacking:
+        raise ConfigurationError(
+            f"{path} is not a file of invoices: it lacks the column{'s' * (len(lacking) > 1)} {', '.join(lacking)}. "
+            f"Give it {', '.join(_REQUIRED)}, and where they are known due, deal, component, from, to and paid."
+        )
+    return InvoiceFile(path, sha256_of(path))
+
+
+def _typed(cells: dict[str, str]) -> Row:
+    for name in _REQUIRED:
+        if not cells[name]:
+            raise ValueError(f"{name} is empty")
+    component = cells.get("component", "").lower() or None
+    if component is not None and component not in COMPONENTS:
+        raise ValueError(f"component {component!r} is not one of {', '.join(sorted(COMPONENTS))}")
+    if not _CURRENCY.fullmatch(cells["currency"]):
+        raise ValueError(f"currency {cells['currency']!r} is not a three-letter code")
+    first, last = _day("from", cells.get("from", "")), _day("to", cells.get("to", ""))
+    if first and last and last < first:
+        raise ValueError(f"to {cells['to']} is before from {cells['from']}")
+    return {
+        "invoice_id": cells["invoice"],
+        "issued_on": _day("date", cells["date"]),
+        "due_on": _day("due", cells.get("due", "")),
+        "deal_ref": cells.get("deal") or None,
+        "component": component,
+        "service_from_on": first,
+        "service_to_on": last,
+        "amount": _amount("amount", cells["amount"]),
+        "paid_amount": _amount("paid", cells.get("paid", "")),
+        "currency": cells["currency"],
+    }
+
+
+def _day(name: str, text: str) -> date | None:
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"{name} {text!r} is not a day like 2026-11-16") from error
+
+
+def _amount(name: str, text: str) -> str | None:
+    if not text:
+        return None
+    try:
+        amount = Decimal(text)
+    except InvalidOperation as error:
+        raise ValueError(f"{name} {text!r} is not a number like 1234.50") from error
+    if not amount.is_finite() or abs(amount) >= _LARGEST_AMOUNT:
+        raise ValueError(f"{name} {text!r} is not an amount of money")
+    return format(amount, "f")

@@ -1,0 +1,161 @@
+"""Usage that people hand in: who or how many used a hub, by day or month.
+
+    FILE.csv, FILE.csv.gz -> raw_files.usage
+
+One column says which hub (``engagement``, ``hub`` or ``cluster``), one when (``date`` or ``month``), and one either how many people
+used it (``users``) or who did (``user``, a row for each person). An empty count, or N/A, means that there is no data, which is not
+zero. Persons are kept as keyed hashes; whoever matches ``rule_staff_users.csv`` is marked as staff and never counts. An address is the
+same person on every hub; any other name is a person of its own hub, because two hubs may give one name to two people. A row that does
+not parse is set aside with its line number and the reason; the others load.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Any, Final
+
+from pipelines.errors import ConfigurationError
+from pipelines.sources.files_csv import Quarantined, csv_header, csv_rows
+from pipelines.sources.people import email_hash
+from pipelines.warehouse import sha256_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pipelines.rules import Rules
+    from pipelines.settings import Settings
+    from pipelines.sources.landing import Landing
+    from pipelines.sources.people import EmailHash
+    from pipelines.transport import Transport
+
+Row = dict[str, Any]
+
+_HUB: Final = ("engagement", "hub", "cluster")
+_PERIOD: Final = ("date", "month")
+_USERS: Final = ("user", "users")
+_NO_DATA: Final = frozenset({"", "n/a", "na", "null", "none", "-"})
+_MOST_USERS: Final = 10**9
+
+
+@dataclass
+class UsageFile:
+    """One file to import. Reading it fills ``row_count`` and ``quarantine``."""
+
+    path: Path
+    sha256: str
+    columns: dict[str, str]  # hub, period, users -> the column of the file
+    staff: list[re.Pattern[str]]
+    person: EmailHash
+    row_count: int = 0
+    quarantine: list[Quarantined] = field(default_factory=list)
+    transport: Transport | None = None
+
+    def land(self, landing: Landing, folder: Path) -> None:  # noqa: ARG002 - the file is here already
+        """Replace what an earlier import of the same file, or of a file of that name, left; costs stay as they are."""
+        landing.keep("exports")
+        landing.keep("focus_costs")
+        landing.keep("invoices")
+        landing.keep("usage", "file_sha256 <> ? and file_name <> ?", self.sha256, self.path.name)
+        landing.add("usage", self.rows(), key=("file_name", "line_number"))
+        landing.quarantine.extend(
+            {
+                "table_name": "usage",
+                "record_ref": f"{self.path.name}, line {item.line_number}",
+                "reason": item.reason,
+                # a damaged line may name anybody
+                "payload": "not kept, because it may name a person" if self.columns["users"] == "user" else item.payload,
+            }
+            for item in self.quarantine
+        )
+
+    def rows(self) -> Iterator[Row]:
+        """Yield the sound rows, shaped like ``raw_files.usage``."""
+        for line_number, cells in csv_rows(self.path, self.quarantine):
+            try:
+                row = self._typed(line_number, {name.strip().lower(): value.strip() for name, value in cells.items()})
+            except ValueError as error:
+                self.quarantine.append(Quarantined(line_number, str(error), json.dumps(cells)))
+                continue
+            self.row_count += 1
+            yield row
+
+    def _typed(self, line_number: int, cells: dict[str, str]) -> Row:
+        hub = cells[self.columns["hub"]]
+        if not hub:
+            raise ValueError(f"{self.columns['hub']} is empty")
+        period = self.columns["period"]
+        row: Row = {
+            "file_name": self.path.name,
+            "file_sha256": self.sha256,
+            "line_number": line_number,
+            "hub": hub,
+            "period_kind": "day" if period == "date" else "month",
+            "period_on": _day(cells[period]) if period == "date" else _month(cells[period]),
+        }
+        said = cells[self.columns["users"]]
+        if self.columns["users"] == "users":
+            return row | {"user_count": _count(said)}
+        if not said:
+            raise ValueError("user is empty")
+        name = said.lower()
+        return row | {
+            "user_key": self.person.of_person(name if "@" in name else f"{name} on {hub.lower()}"),
+            "is_staff": any(pattern.search(name) for pattern in self.staff),
+        }
+
+
+def open_usage_file(path: Path, settings: Settings, rules: Rules) -> UsageFile:
+    """Check that ``path`` is a usage file. Raises ConfigurationError that says what is missing."""
+    if not path.is_file():
+        problem = "is a folder, not a file" if path.is_dir() else "does not exist"
+        raise ConfigurationError(f"{path} {problem}. Give the path of a CSV file with a hub, a date or month, and users.")
+    header = {name.strip().lower() for name in csv_header(path)}
+    columns = {}
+    for part, names in (("hub", _HUB), ("period", _PERIOD), ("users", _USERS)):
+        found = [name for name in names if name in header]
+        if not found:
+            raise ConfigurationError(
+                f"{path} is not a usage file: it has no column {' or '.join(names)}. Give it one column for the hub "
+                "(engagement, hub or cluster), one for the day or month (date or month), and one for the people "
+                "(users for their number, or user for a row for each of them)."
+            )
+        columns[part] = found[0]
+    return UsageFile(path, sha256_of(path), columns, _patterns(rules), email_hash(settings))
+
+
+def _patterns(rules: Rules) -> list[re.Pattern[str]]:
+    patterns = []
+    for row in rules.table("rule_staff_users"):
+        try:
+            patterns.append(re.compile(row["name_pattern"], re.IGNORECASE))
+        except re.error as error:
+            raise ConfigurationError(
+                f"rule_staff_users.csv: {row['name_pattern']!r} is not a regular expression ({error}). Correct it."
+            ) from error
+    return patterns
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"date {text!r} is not a day like 2026-11-16") from error
+
+
+def _month(text: str) -> date:
+    try:
+        return date.fromisoformat(text if text.count("-") > 1 else f"{text}-01").replace(day=1)
+    except ValueError as error:
+        raise ValueError(f"month {text!r} is not a month like 2026-11") from error
+
+
+def _count(text: str) -> int | None:
+    if text.lower() in _NO_DATA:
+        return None
+    if not text.isdecimal() or int(text) > _MOST_USERS:
+        raise ValueError(f"users {text!r} is not a number of people")
+    return int(text)
