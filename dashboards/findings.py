@@ -28,6 +28,10 @@ SEVERITIES: Final[dict[str, tuple[str, str, str]]] = {
 _CARDS_SHOWN: Final = 20
 # three lines
 _ROW_HEIGHT: Final = 66
+# what the column "Why" holds in a line, how high a line is, and how many lines a row may have
+_LINE_CHARACTERS: Final = 44
+_LINE_HEIGHT: Final = 19
+_MOST_LINES: Final = 5
 
 
 def severity_of(row: Row) -> str:
@@ -167,6 +171,12 @@ def _chosen_state(rows: list[Row]) -> str | None:
     return next((state for state, word in STATES.items() if word == chosen), None)
 
 
+def _row_height(rows: list[Row]) -> int:
+    """Return the height at which the longest reason is not cut; all rows of a grid have the same."""
+    lines = -(-max(len(str(row["reason"])) for row in rows) // _LINE_CHARACTERS) if rows else 0
+    return _ROW_HEIGHT + _LINE_HEIGHT * (min(max(lines, 3), _MOST_LINES) - 3)
+
+
 def _grid(board: Board, report: str, rows: list[Row], most_height: int) -> Row | None:
     """Show the grid and return the chosen row; ``?finding=`` chooses one from outside."""
     shown = rows[:MOST_CHOOSABLE]
@@ -177,7 +187,7 @@ def _grid(board: Board, report: str, rows: list[Row], most_height: int) -> Row |
         shown,
         COLUMNS,
         name=f"Findings of {report}",
-        row_height=_ROW_HEIGHT,
+        row_height=_row_height(rows),
         most_height=most_height,
         key=f"grid-{report}-{board.reader.run_id}-{board.filters.words}",
         on_select="rerun",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.documents import Document, Linked, Section
-from pipelines.packet_pages import absent, costs_section, findings_section, freshness, money
+from pipelines.packet_pages import absent, costs_section, engagements_section, findings_section, freshness, money
 from pipelines.packets import masked, one_of
 from pipelines.reports import not_evaluated, shown_text
 from pipelines.summary import snapshot_heading
@@ -101,7 +101,9 @@ def brief_document(snapshot: Snapshot, brief: Row) -> Document:
         [
             _agreements(brief["agreements"]),
             _renewals(brief["renewals"]),
-            _engagements(brief),
+            engagements_section(
+                brief["engagements"], brief["currency"], brief["sources"], "No engagement serves this community."
+            ),
             _deliverables(brief),
             _people(brief["people"]),
             costs_section(brief["costs"], brief["currency"], brief["sources"]),
@@ -139,25 +141,6 @@ def _renewals(chains: list[Row]) -> Section:
     ]
     columns = ("Agreement", "Ends", "Window", "Renewal", "Its stage", "Last contact")
     return Section("Renewals", columns, rows, [] if rows else ["No signed agreement that could be renewed."])
-
-
-def _engagements(brief: Row) -> Section:
-    rows: list[list[Cell]] = [
-        [
-            Linked(shown_text(row, "engagement_name"), row["record_url"]),
-            shown_text(row, "status"),
-            shown_text(row, "rag"),
-            shown_text(row, "delivery_owner") or "nobody",
-            shown_text(row, "start_on"),
-            shown_text(row, "end_on"),
-            money(row["monthly_budget_usd"], brief["currency"]),
-        ]
-        for row in brief["engagements"]
-    ]
-    columns = ("Engagement", "Status", "RAG", "Delivers", "From", "To", "Monthly cloud budget")
-    return Section(
-        "Delivery", columns, rows, [] if rows else [absent("No engagement serves this community.", brief["sources"], "airtable")]
-    )
 
 
 def _deliverables(brief: Row) -> Section:

@@ -33,7 +33,7 @@ def packet_document(packet: Packet, accepted: list[Acceptance]) -> Document:
             _agreement(packet),
             _intake(packet),
             _people(packet),
-            _delivery(packet),
+            engagements_section(packet.engagements, packet.run["currency"], packet.sources, "No engagement serves this deal."),
             _deliverables(packet),
             costs_section(packet.costs, packet.run["currency"], packet.sources),
             findings_section("Risks: open findings", packet.risks, packet.not_evaluated),
@@ -207,7 +207,8 @@ def _people(packet: Packet) -> Section:
     return Section("People", ("Role", "Who"), rows, [] if rows else ["Nobody is linked with the deal or its community."])
 
 
-def _delivery(packet: Packet) -> Section:
+def engagements_section(engagements: list[Row], currency: str, sources: list[Row], nothing: str) -> Section:
+    """Return the engagements with their state, owner, dates and budget, or ``nothing``, or that nobody knows."""
     rows: list[list[Cell]] = [
         [
             Linked(shown_text(row, "engagement_name"), row["record_url"]),
@@ -216,14 +217,12 @@ def _delivery(packet: Packet) -> Section:
             shown_text(row, "delivery_owner") or "nobody",
             shown_text(row, "start_on"),
             shown_text(row, "end_on"),
-            money(row["monthly_budget_usd"], packet.run["currency"]),
+            money(row["monthly_budget_usd"], currency),
         ]
-        for row in packet.engagements
+        for row in engagements
     ]
     columns = ("Engagement", "Status", "RAG", "Delivers", "From", "To", "Monthly cloud budget")
-    return Section(
-        "Delivery", columns, rows, [] if rows else [absent("No engagement serves this deal.", packet.sources, "airtable")]
-    )
+    return Section("Delivery", columns, rows, [] if rows else [absent(nothing, sources, "airtable")])
 
 
 def _deliverables(packet: Packet) -> Section:

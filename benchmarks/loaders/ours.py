@@ -14,11 +14,11 @@ FILE_NAME = "private.duckdb"
 
 def load(source: str, home: Path, phase: str) -> None:
     """Read a source into HOME/private.duckdb, with the settings that the environment holds. Ends the process when that fails."""
-    from pipelines import clock  # noqa: PLC0415 - a loader's module is also read where nothing is loaded
-    from pipelines.extract import COMPLETE, SourceOutcome, land  # noqa: PLC0415
-    from pipelines.rules import load_rules  # noqa: PLC0415
-    from pipelines.settings import load_settings, prepare_dlt  # noqa: PLC0415
-    from pipelines.sources.registry import SOURCES, Errand  # noqa: PLC0415
+    from pipelines import clock
+    from pipelines.extract import COMPLETE, SourceOutcome, land
+    from pipelines.rules import load_rules
+    from pipelines.settings import load_settings, prepare_dlt
+    from pipelines.sources.registry import SOURCES, Errand
 
     work = home / "work" / phase
     work.mkdir(parents=True)

@@ -45,7 +45,10 @@ def _show_numbers(board: Board) -> None:
     places = [place for _ in rows[::_NUMBERS_IN_A_ROW] for place in st.columns(_NUMBERS_IN_A_ROW, gap="small")]
     for place, row in zip(places, rows, strict=False):  # the last row may have room
         with place, st.container(border=True, height="stretch", gap="small"):
-            st.metric(md_escape(row["label"]), md_escape(row["value_text"]))
+            number, _, more = row["value_text"].partition(", ")  # a long number would be cut
+            st.metric(md_escape(row["label"]), md_escape(number))
+            if more:
+                st.caption(md_escape(more))
             st.markdown(md_escape(row["what_to_do"]))
             page = _REPORT_PAGES.get(row["report"])
             if page is not None:

@@ -35,3 +35,11 @@
     from {{ ref('map_fields') }}
     where system = '{{ system }}' and object = '{{ object }}'
 {%- endmacro %}
+
+{# The first day of which stage gates speak: moves and changes before it are history that nobody is asked about. #}
+{% macro stage_gates_from() -%}
+    greatest(
+        cast({{ organisation('handoff_epoch') }} as date),
+        {{ add_days(as_of(), '-' ~ threshold('stage_lookback_days')) }}
+    )
+{%- endmacro %}

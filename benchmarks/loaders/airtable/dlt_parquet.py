@@ -12,7 +12,7 @@ REQUIREMENTS = "dlt.txt"
 
 def prepare(home: Path) -> dict[str, str]:
     """Return the environment of the run: its folders, and no telemetry."""
-    from pipelines.sandbox.story import build_state  # noqa: PLC0415
+    from pipelines.sandbox.story import build_state
 
     return {
         "BENCH_BASE": build_state().airtable.base_id,
@@ -26,10 +26,10 @@ def prepare(home: Path) -> dict[str, str]:
 
 def read_copy(home: Path):
     """Return what the warehouse holds of the table."""
-    import duckdb  # noqa: PLC0415
+    import duckdb
 
-    from benchmarks.base import FIELDS, TABLE  # noqa: PLC0415
-    from benchmarks.copies import Copy  # noqa: PLC0415
+    from benchmarks.base import FIELDS, TABLE
+    from benchmarks.copies import Copy
 
     with duckdb.connect(str(home / "airtable.duckdb"), read_only=True) as connection:
         known = {row[0] for row in connection.execute("describe base.benchmark").fetchall()}
@@ -41,8 +41,8 @@ def read_copy(home: Path):
 
 def main(home: Path) -> None:
     """Load every table of the base into HOME/airtable.duckdb."""
-    import dlt  # noqa: PLC0415
-    from dlt.sources.helpers import requests  # noqa: PLC0415
+    import dlt
+    from dlt.sources.helpers import requests
 
     base = os.environ["BENCH_BASE"]
 

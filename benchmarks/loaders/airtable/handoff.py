@@ -14,17 +14,17 @@ REQUIREMENTS = None
 
 def prepare(home: Path) -> dict[str, str]:
     """Return the settings of the run."""
-    from pipelines.sandbox.story import build_state  # noqa: PLC0415
+    from pipelines.sandbox.story import build_state
 
     return {"HANDOFF_HOME": str(home), "AIRTABLE_BASE_ID": build_state().airtable.base_id}
 
 
 def read_copy(home: Path):
     """Return what the warehouse holds of the table."""
-    import duckdb  # noqa: PLC0415
+    import duckdb
 
-    from benchmarks.base import TABLE, digest  # noqa: PLC0415
-    from benchmarks.copies import Copy  # noqa: PLC0415
+    from benchmarks.base import TABLE, digest
+    from benchmarks.copies import Copy
 
     with duckdb.connect(str(home / ours.FILE_NAME), read_only=True) as connection:
         rows = connection.execute("select id, fields_json from raw_airtable.records where table_id = ?", [TABLE]).fetchall()

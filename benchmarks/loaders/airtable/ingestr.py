@@ -15,7 +15,7 @@ REQUIREMENTS = "ingestr.txt"
 
 def prepare(home: Path) -> dict[str, str]:
     """Return the environment of the run: a home of its own, and no telemetry."""
-    from pipelines.sandbox.story import build_state  # noqa: PLC0415
+    from pipelines.sandbox.story import build_state
 
     base = build_state().airtable.base_id
     return {"BENCH_BASE": base, "HOME": str(home), "INGESTR_DISABLE_TELEMETRY": "true", "DISABLE_TELEMETRY": "true"}
@@ -23,8 +23,8 @@ def prepare(home: Path) -> dict[str, str]:
 
 def read_copy(home: Path):
     """Return what the database holds of the table."""
-    from benchmarks.base import FIELDS, TABLE  # noqa: PLC0415
-    from benchmarks.copies import Copy  # noqa: PLC0415
+    from benchmarks.base import FIELDS, TABLE
+    from benchmarks.copies import Copy
 
     with sqlite3.connect(home / "airtable.db") as connection:
         known = {name: name for _, name, *_ in connection.execute("pragma table_info(benchmark)")}

@@ -27,8 +27,8 @@ def prepare(home: Path) -> dict[str, str]:
 
 def read_copy(home: Path):
     """Return the last version of every record, as a destination that merges by id would keep it; Airbyte keeps no labels."""
-    from benchmarks.copies import Copy  # noqa: PLC0415
-    from benchmarks.portal import PAIRS, PROPERTIES  # noqa: PLC0415
+    from benchmarks.copies import Copy
+    from benchmarks.portal import PAIRS, PROPERTIES
 
     records: dict[str, dict[str, dict]] = {word: {} for word in _OBJECTS}
     for file in sorted(home.glob("messages-*.jsonl")):

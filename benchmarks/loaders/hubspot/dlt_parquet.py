@@ -26,10 +26,10 @@ def prepare(home: Path) -> dict[str, str]:
 
 def read_copy(home: Path):
     """Return what the warehouse holds of the portal; dlt keeps no labels."""
-    import duckdb  # noqa: PLC0415
+    import duckdb
 
-    from benchmarks.copies import Copy  # noqa: PLC0415
-    from benchmarks.portal import PROPERTIES  # noqa: PLC0415
+    from benchmarks.copies import Copy
+    from benchmarks.portal import PROPERTIES
 
     held = Copy(labels=None)
     with duckdb.connect(str(home / "hubspot.duckdb"), read_only=True) as connection:
@@ -47,8 +47,8 @@ def read_copy(home: Path):
 
 def main(home: Path) -> None:
     """Load HubSpot into HOME/hubspot.duckdb."""
-    import dlt  # noqa: PLC0415
-    from dlt.sources.helpers import requests  # noqa: PLC0415
+    import dlt
+    from dlt.sources.helpers import requests
 
     def ask(path, **params):
         answer = requests.get(

@@ -17,7 +17,7 @@ RULES = Path(__file__).parents[3] / "dbt/seeds/default"
 
 def prepare(home: Path) -> dict[str, str]:
     """Write rule tables that name what the portal has, and return the settings of the run."""
-    from benchmarks.portal import PAIRS, PROPERTIES  # noqa: PLC0415 - the child process needs neither
+    from benchmarks.portal import PAIRS, PROPERTIES
 
     rules = home / "rules"
     shutil.copytree(RULES, rules)
@@ -48,10 +48,10 @@ def prepare(home: Path) -> dict[str, str]:
 
 def read_copy(home: Path):
     """Return what the warehouse holds of the portal."""
-    import duckdb  # noqa: PLC0415
+    import duckdb
 
-    from benchmarks.copies import Copy  # noqa: PLC0415
-    from benchmarks.portal import PAIRS, digest  # noqa: PLC0415
+    from benchmarks.copies import Copy
+    from benchmarks.portal import PAIRS, digest
 
     with duckdb.connect(str(home / ours.FILE_NAME), read_only=True) as connection:
         held = Copy(

@@ -22,8 +22,8 @@ def prepare(home: Path) -> dict[str, str]:
 
 def read_copy(home: Path):
     """Return what the database holds of the portal; ingestr keeps no labels."""
-    from benchmarks.copies import Copy  # noqa: PLC0415
-    from benchmarks.portal import PAIRS, PROPERTIES  # noqa: PLC0415
+    from benchmarks.copies import Copy
+    from benchmarks.portal import PAIRS, PROPERTIES
 
     held = Copy(labels=None)
     with sqlite3.connect(home / "hubspot.db") as connection:

@@ -68,6 +68,8 @@ forecast_above as (
     select
         'BO02:deal-' || reported.deal_id || ':' || {{ month_key('reported.month_on') }} as finding_id,
         'BO02' as rule_id,
+        -- even at the lower end of what is likely it is above its budget
+        case when reported.forecast_low_amount > reported.budget_amount then 'high' end as severity,
         reported.subject_type,
         reported.deal_id as subject_id,
         reported.subject,
@@ -253,30 +255,34 @@ of_nobody as (
 
 united as (
     select * from above
-    union all
+    union all by name
     select * from forecast_above
-    union all
+    union all by name
     select * from no_budget
-    union all
+    union all by name
     select * from no_agreement
-    union all
+    union all by name
     select * from of_nobody
+    union all by name
+    select * from {{ ref('int_budget_warnings') }}
 ),
 
 final as (
     select
-        *,
-        -- even at the lower end of what is likely it is above its budget
-        case
-            when rule_id = 'BO02'
-                and exists (
-                    select 1 from reported
-                    where united.deal_id = reported.deal_id
-                        and united.month_on = reported.month_on
-                        and reported.forecast_low_amount > reported.budget_amount
-                )
-                then 'high'
-        end as severity,
+        finding_id,
+        rule_id,
+        severity,
+        subject_type,
+        subject_id,
+        subject,
+        deal_id,
+        community_name,
+        deal_owner,
+        delivery_owner,
+        reason,
+        record_url,
+        evidence,
+        month_on,
         cast(null as date) as due_on,
         cast(null as varchar) as extra_needs,
         false as is_uncertain,

@@ -223,21 +223,6 @@ united as (
     select * from hidden
     union all
     select * from alarmed
-),
-
-final as (
-    select
-        *,
-        cast(null as varchar) as severity,
-        cast(null as date) as due_on,
-        cast(null as varchar) as extra_needs,
-        false as is_uncertain,
-        cast(budget_amount as decimal(18, 2)) as budget_usd,
-        cast(gross_amount as decimal(18, 2)) as gross_usd,
-        cast(net_amount as decimal(18, 2)) as net_usd,
-        cast(forecast_amount as decimal(18, 2)) as forecast_usd,
-        cast(uncovered_amount as decimal(18, 2)) as uncovered_usd
-    from united
 )
 
-select * from final
+select * from united

@@ -44,41 +44,22 @@ sides as (
 ),
 
 united as (
-    select
-        component_id,
-        deal_id,
-        engagement_id,
-        'deal_name' as field_key,
-        deal_name as deal_value,
-        engagement_name as engagement_value
-    from sides
-    union all
-    select
-        component_id,
-        deal_id,
-        engagement_id,
-        'start_on' as field_key,
-        cast(deal_start_on as varchar) as deal_value,
-        cast(engagement_start_on as varchar) as engagement_value
-    from sides
-    union all
-    select
-        component_id,
-        deal_id,
-        engagement_id,
-        'end_on' as field_key,
-        cast(deal_end_on as varchar) as deal_value,
-        cast(engagement_end_on as varchar) as engagement_value
-    from sides
-    union all
-    select
-        component_id,
-        deal_id,
-        engagement_id,
-        'amount' as field_key,
-        cast(deal_amount as varchar) as deal_value,
-        cast(engagement_amount as varchar) as engagement_value
-    from sides
+    {%- for field_key, deal_value, engagement_value in [
+        ('deal_name', 'deal_name', 'engagement_name'),
+        ('start_on', 'deal_start_on', 'engagement_start_on'),
+        ('end_on', 'deal_end_on', 'engagement_end_on'),
+        ('amount', 'deal_amount', 'engagement_amount'),
+    ] %}
+        {{ "union all" if not loop.first }}
+        select
+            component_id,
+            deal_id,
+            engagement_id,
+            '{{ field_key }}' as field_key,
+            cast({{ deal_value }} as varchar) as deal_value,
+            cast({{ engagement_value }} as varchar) as engagement_value
+        from sides
+    {%- endfor %}
 ),
 
 final as (

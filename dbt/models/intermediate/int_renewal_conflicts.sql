@@ -161,32 +161,13 @@ united as (
 
 final as (
     select
-        united.rule_id || ':deal-' || united.deal_id as finding_id,
-        united.rule_id,
-        cast(null as varchar) as severity,
-        'deal' as subject_type,
-        united.deal_id as subject_id,
-        heads.deal_name as subject,
-        united.deal_id,
-        heads.community_name,
-        case
-            when heads.is_renewal_owner_active then heads.renewal_owner_name
-            when heads.is_owner_active then heads.owner_name
-        end as deal_owner,
-        heads.delivery_owner,
-        united.due_on,
-        united.reason,
-        heads.deal_url as record_url,
-        united.evidence,
-        cast(null as varchar) as extra_needs,
-        false as is_uncertain,
-        heads.effective_end_on,
-        cast(heads.days_to_end as integer) as days_to_end,
-        windows.window_name,
-        heads.renewal_deal_id
+        rule_id || ':deal-' || deal_id as finding_id,
+        rule_id,
+        deal_id,
+        due_on,
+        reason,
+        evidence
     from united
-    inner join heads on united.deal_id = heads.deal_id
-    left join windows on heads.days_to_end between windows.from_days and windows.to_days
 )
 
 select * from final

@@ -119,6 +119,14 @@ not_taken_down as (
 ),
 
 united as (
+    select
+        deal_id,
+        rule_id,
+        due_on,
+        reason,
+        evidence
+    from {{ ref('int_renewal_conflicts') }}
+    union all
     select * from no_renewal_deal
     union all
     select * from not_taken_down

@@ -19,11 +19,7 @@ stages as (
 ),
 
 window_start as (
-    select
-        greatest(
-            cast({{ organisation('handoff_epoch') }} as date),
-            {{ add_days(as_of(), '-' ~ threshold('stage_lookback_days')) }}
-        ) as first_on
+    select {{ stage_gates_from() }} as first_on
 ),
 
 open_visits as (

@@ -2,8 +2,6 @@ with
 
 broken as (
     select * from {{ ref('int_budget_findings') }}
-    union all
-    select * from {{ ref('int_budget_warnings') }}
 ),
 
 final as (

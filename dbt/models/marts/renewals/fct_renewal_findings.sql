@@ -2,8 +2,6 @@ with
 
 broken as (
     select * from {{ ref('int_renewal_findings') }}
-    union all
-    select * from {{ ref('int_renewal_conflicts') }}
 ),
 
 final as (

@@ -1,27 +1,6 @@
 with
 
-source as (
-    select
-        id,
-        {{ json_map('histories_json') }} as histories,
-        _dlt_load_id
-    from {{ source('raw_hubspot', 'property_histories') }}
-    where object_type = 'deals'
-),
-
-fields as (
-    {{ vendor_fields('hubspot', 'deals', ['amount']) }}
-),
-
-entries as (
-    select
-        source.id as deal_id,
-        entry.content,
-        source._dlt_load_id as _load_id
-    from source
-    cross join fields
-    cross join {{ json_elements("coalesce(source.histories[fields.amount], '[]')") }} as entry (content)
-),
+{{ deal_history('amount') }},
 
 final as (
     select distinct
