@@ -276,7 +276,13 @@ def without_status():
     return state
 
 
-@pytest.mark.parametrize("is_first", [False, True], ids=["removed between two syncs", "gone before the first sync"])
+@pytest.mark.parametrize(
+    "is_first",
+    [
+        pytest.param(False, id="removed between two syncs"),
+        pytest.param(True, id="gone before the first sync", marks=pytest.mark.thorough),
+    ],
+)
 def test_a_mapped_field_that_is_gone_is_named_with_what_to_do(request, home, is_first):
     from pipelines.sandbox.server import running
 
