@@ -9,7 +9,8 @@ from typing import Any, Final
 import duckdb
 import streamlit as st
 
-from pipelines.catalogue import OVERVIEWS, REPORTS
+from pipelines.catalogue import REPORTS
+from pipelines.overviews import OVERVIEWS
 from pipelines.reports import report_rows
 from pipelines.warehouse import NoSnapshot, Snapshot, current_version, open_current
 

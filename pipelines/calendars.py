@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from icalendar import Calendar, Event
 
-from pipelines.catalogue import OVERVIEWS, REPORTS
+from pipelines.catalogue import REPORTS
 from pipelines.errors import ConfigurationError
+from pipelines.overviews import OVERVIEWS
 from pipelines.reports import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pipelines.catalogue import Occasion, Report
+    from pipelines.report_shapes import Occasion, Report
 
 Row = dict[str, Any]
 

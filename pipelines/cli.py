@@ -13,10 +13,12 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from pipelines.catalogue import OVERVIEWS, REPORTS, ReportFormat, Severity
+from pipelines.catalogue import REPORTS
 from pipelines.documents import PageFormat, Side
 from pipelines.errors import ConfigurationError, HandoffError, file_problem
+from pipelines.overviews import OVERVIEWS
 from pipelines.progress import ConsoleProgress
+from pipelines.report_shapes import ReportFormat, Severity
 from pipelines.reports import Filters, as_json, printable
 from pipelines.rules import Rules, load_rules, mistakes_in
 from pipelines.settings import Settings, ambient_environment, load_settings

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from pipelines import warehouse
 from pipelines.errors import HandoffError, file_problem
 from pipelines.ledger import Ledger
+from pipelines.ledger_store import FILE_NAME as LEDGER_FILE
 from pipelines.rules import load_rules
 from pipelines.settings import ENV_FILE, TOKENS, VENDORS, WRITE_TOKENS, names_in_env_file
 
@@ -209,4 +210,5 @@ def _ledger(settings: Settings) -> Iterator[Examined]:
     if verified.is_sound:
         yield Examined(True, f"Ledger: {verified.row_count} rows, the chain is unbroken.")
     else:
-        yield Examined(False, f"{verified.problem} Restore ledger.sqlite from a backup and find out who changed it.")
+        kept_in = LEDGER_FILE if ledger.place.endswith(LEDGER_FILE) else f"the database {ledger.place}"
+        yield Examined(False, f"{verified.problem} Restore {kept_in} from a backup and find out who changed it.")

@@ -53,6 +53,7 @@ SHOWN_COLUMNS: Final = (
     ("due_on", "Due"),
 )
 DUE: Final = Occasion("due", "due_on", "Due", ("finding_id",))
+AGREEMENT_END: Final = Occasion("agreement-end", "effective_end_on", "Agreement ends", ("deal_id",))
 
 
 @dataclass(frozen=True)

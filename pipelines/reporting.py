@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from pipelines.calendars import as_calendar, check_dates
-from pipelines.catalogue import ReportFormat, report_named
+from pipelines.catalogue import report_named
 from pipelines.errors import ConfigurationError
+from pipelines.report_shapes import ReportFormat
 from pipelines.reports import (
     as_csv,
     as_json,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from pipelines.catalogue import Report
+    from pipelines.report_shapes import Report
     from pipelines.reports import Filters
     from pipelines.settings import Settings
     from pipelines.warehouse import Snapshot

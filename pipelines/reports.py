@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from pipelines.catalogue import SHOWN_COLUMNS
 from pipelines.errors import ConfigurationError
+from pipelines.report_shapes import SHOWN_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pipelines.catalogue import Report
+    from pipelines.report_shapes import Report
     from pipelines.warehouse import Snapshot
 
 Row = dict[str, Any]

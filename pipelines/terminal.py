@@ -14,7 +14,7 @@ from pipelines.reports import printable, shown_text
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pipelines.catalogue import Report
+    from pipelines.report_shapes import Report
 
 Row = dict[str, Any]
 

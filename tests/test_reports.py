@@ -18,7 +18,8 @@ from command_line import run
 from demo import copied
 
 from pipelines import warehouse
-from pipelines.catalogue import OVERVIEWS, REPORTS
+from pipelines.catalogue import REPORTS
+from pipelines.overviews import OVERVIEWS
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 DATED = [name for name, report in (REPORTS | OVERVIEWS).items() if report.occasion]
