@@ -27,7 +27,7 @@ from pipelines.actions.opening import OpenTargets, Targets
 from pipelines.actions.records import ApplyResult, Change, ChangeResult, Plan, Status, same
 from pipelines.actions.refusals import refuse_altered_ledger, refuse_by_guards, refuse_by_life, refuse_by_place
 from pipelines.actions.roles import Role, require
-from pipelines.actions.settling import Journal, settle
+from pipelines.actions.settling import ACKNOWLEDGED, SETTLED_WRITTEN, WRITTEN, Journal, settle
 from pipelines.actions.store import PlanLife, lives_of, load_plan, seal_on
 from pipelines.actions.target import Reading, words_about
 from pipelines.decisions import author
@@ -178,7 +178,7 @@ def _carry_out(run: _Applying, plan: Plan, seal: str, life: PlanLife) -> ApplyRe
 def _written_before(ledger: Ledger, plan_id: str) -> frozenset[str]:
     """Return the changes of a plan that an earlier, interrupted apply of it has written."""
     rows = ledger.change_rows(plan_id, phase="outcome")
-    return frozenset(row["change_id"] for row in rows if row["status"] in {"acknowledged", "settled_written"})
+    return frozenset(row["change_id"] for row in rows if row["status"] in WRITTEN)
 
 
 def _one(run: _Applying, plan: Plan, planned: Change) -> ChangeResult:
@@ -293,7 +293,7 @@ def _send(run: _Applying, plan: Plan, change: Change, target: Target, write: Wri
         _note_refusal(run, change.system, error)
     else:
         made_id = answer.made_id
-        outcome("acknowledged", "The vendor accepted it.", answer.answer_id)
+        outcome(ACKNOWLEDGED, "The vendor accepted it.", answer.answer_id)
     try:
         reading, following = _read_back(
             run, change, target, write, made_id, waits=(0.0,) if isinstance(failure, _REFUSALS) else _READ_BACK_WAITS
@@ -306,7 +306,7 @@ def _send(run: _Applying, plan: Plan, change: Change, target: Target, write: Wri
         return _Sent(Reading(), result=ChangeResult(change, Status.unknown, sentence))
     is_written = following is None or following.number > write.number
     if failure is not None:
-        outcome("settled_written" if is_written else "refused", words_about(failure))
+        outcome(SETTLED_WRITTEN if is_written else "refused", words_about(failure))
         if not is_written:
             untouched = change.is_creation or same(reading.value, change.before)
             seen = "nothing was written" if untouched else f"the target holds {reading.value!r} now"

@@ -14,6 +14,7 @@ import duckdb
 
 from pipelines import clock
 from pipelines.actions.records import change_from_json
+from pipelines.actions.settling import WRITTEN
 from pipelines.ledger import Ledger
 from pipelines.sources.raw import create_missing_tables
 from pipelines.warehouse import open_current
@@ -28,7 +29,6 @@ PHASE: Final = "verified"
 VERIFIED: Final = "verified"
 # The sandbox was told anew: what was written into it before is gone, and that is nobody's doing
 SANDBOX_RESET: Final = "sandbox_reset"
-_WRITTEN: Final = frozenset({"acknowledged", "settled_written"})
 _SENTENCES: Final = {
     VERIFIED: "Verified by load {load} of {run}: the vendor holds it.",
     "did_not_stick": "Did not stick: load {load} of {run} found {seen!r}.",
@@ -41,7 +41,7 @@ def unconfirmed_writes(ledger: Ledger, is_sandbox: Mapping[str, bool]) -> list[d
     ``is_sandbox`` says of each vendor whether the sandbox is read in its place; what was written elsewhere cannot be seen there.
     """
     rows = ledger.change_rows()  # newest first
-    known = {row["attempt_id"] for row in rows if row["phase"] == "outcome" and row["status"] in _WRITTEN}
+    known = {row["attempt_id"] for row in rows if row["phase"] == "outcome" and row["status"] in WRITTEN}
     confirmed = {(row["plan_id"], row["change_id"]) for row in rows if row["phase"] == PHASE and row["status"] == VERIFIED}
     urls = _urls(rows)
     reset = max((int(row["seq"]) for row in ledger.event_rows() if row["kind"] == SANDBOX_RESET), default=0)

@@ -6,7 +6,7 @@ import json
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pipelines import clock
 from pipelines.actions.records import Change, change_from_json, same
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from pipelines.actions.opening import Targets
     from pipelines.actions.target import Target
     from pipelines.ledger import Ledger
+
+ACKNOWLEDGED: Final = "acknowledged"
+SETTLED_WRITTEN: Final = "settled_written"
+# what an outcome says of a write that the vendor has taken
+WRITTEN: Final = frozenset({ACKNOWLEDGED, SETTLED_WRITTEN})
 
 
 @dataclass(frozen=True)
@@ -95,7 +100,7 @@ def _settle_one(journal: Journal, intent: dict[str, Any], target: Target) -> str
     reading = target.read(change)
     following = target.next_write(change, reading) if reading.obstacle is None else None
     if reading.obstacle is None and (following is None or following.number > number):
-        status, words = "settled_written", "it was written"
+        status, words = SETTLED_WRITTEN, "it was written"
     elif reading.obstacle is None and (change.is_creation or same(reading.value, change.before)):
         status, words = "settled_not_written", "it was not written"
     else:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from pipelines.actions.plan import plan_of
 from pipelines.actions.records import UNDO, Change, Plan, Policy, change_from_json
 from pipelines.actions.roles import Role, require
+from pipelines.actions.settling import WRITTEN
 from pipelines.decisions import author
 from pipelines.errors import ConfigurationError
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from pipelines.ledger import Ledger
     from pipelines.rules import Rules
     from pipelines.settings import Settings
-
-_WRITTEN: Final = frozenset({"acknowledged", "settled_written"})
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ def undo_plan(
 def _written(ledger: Ledger, name: str) -> list[_Written]:
     """Return what an apply of the plan, or the last write of the change, called ``name`` wrote, the last first."""
     rows = ledger.change_rows()  # newest first
-    known = {row["attempt_id"] for row in rows if row["phase"] == "outcome" and row["status"] in _WRITTEN}
+    known = {row["attempt_id"] for row in rows if row["phase"] == "outcome" and row["status"] in WRITTEN}
     sent = [row for row in rows if row["phase"] == "intent" and row["attempt_id"] in known]
     if not sent:
         raise ConfigurationError("Nothing was written by `handoff apply` in this home, so there is nothing to undo.")
