@@ -31,7 +31,7 @@ _ROW_HEIGHT: Final = 66
 # what the column "Why" holds in a line, how high a line is, and how many lines a row may have
 _LINE_CHARACTERS: Final = 44
 _LINE_HEIGHT: Final = 19
-_MOST_LINES: Final = 5
+_MOST_LINES: Final = 4
 
 
 def severity_of(row: Row) -> str:
