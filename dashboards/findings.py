@@ -171,7 +171,7 @@ def _chosen_state(rows: list[Row]) -> str | None:
     return next((state for state, word in STATES.items() if word == chosen), None)
 
 
-def _row_height(rows: list[Row]) -> int:
+def row_height(rows: list[Row]) -> int:
     """Return the height at which the longest reason is not cut; all rows of a grid have the same."""
     lines = -(-max(len(str(row["reason"])) for row in rows) // _LINE_CHARACTERS) if rows else 0
     return _ROW_HEIGHT + _LINE_HEIGHT * (min(max(lines, 3), _MOST_LINES) - 3)
@@ -187,7 +187,7 @@ def _grid(board: Board, report: str, rows: list[Row], most_height: int) -> Row |
         shown,
         COLUMNS,
         name=f"Findings of {report}",
-        row_height=_row_height(rows),
+        row_height=row_height(rows),
         most_height=most_height,
         key=f"grid-{report}-{board.reader.run_id}-{board.filters.words}",
         on_select="rerun",

@@ -11,6 +11,7 @@ import opened_pages
 import pytest
 from opened_pages import grid, markdown, open_page, said
 
+from dashboards.findings import row_height
 from dashboards.pages import PAGES
 
 
@@ -41,6 +42,19 @@ def test_the_summary_shows_each_number_with_what_to_do_and_the_worst_finding_fir
     cards = [value for value in markdown(page) if "What to do:" in value]
     assert "◆ Blocker" in cards[0]
     assert "Hollowcrag Speleology hub" in cards[0]
+
+
+def test_a_number_that_says_more_than_itself_is_not_cut(home, tables):
+    tables["marts.rpt_summary"][1]["value_text"] = "9, 1 rule not evaluated"
+    invented.publish(home, tables)
+    page = open_page("summary")
+    assert page.metric[1].value == "9"
+    assert "1 rule not evaluated" in [element.value for element in page.caption]
+
+
+def test_rows_are_as_high_as_the_longest_reason_needs_and_no_higher_than_four_lines():
+    heights = [row_height([{"reason": "x" * length} for length in lengths]) for lengths in ((), (10,), (132,), (10, 133), (900,))]
+    assert heights == [66, 66, 66, 85, 85]
 
 
 def test_the_handoff_page_lists_findings_by_severity_with_why_and_what_to_do(published):
