@@ -33,6 +33,7 @@ def two_months(demo_home, rules_with_a_shadow, tmp_path_factory):
     return home
 
 
+@pytest.mark.thorough
 def test_a_rule_in_shadow_is_counted_and_reported_nowhere(two_months):
     shadowed = {key for key, row in truth().items() if row["rule_id"] == SHADOWED}
     assert shadowed
@@ -42,6 +43,7 @@ def test_a_rule_in_shadow_is_counted_and_reported_nowhere(two_months):
     assert (row["mode"], row["open_count"], row["shadow_count"]) == ("shadow", 0, len(shadowed))
 
 
+@pytest.mark.thorough
 def test_a_backtest_says_what_a_rule_would_have_found_on_each_day_that_is_kept(two_months):
     done = run(two_months, "rules", "backtest", "RN05", "--json")
     assert done.returncode == 0, done.stderr
@@ -62,6 +64,7 @@ def test_a_backtest_changes_neither_the_snapshot_nor_leaves_a_copy(two_months):
     assert not list((two_months / "work").glob("backtest-*"))
 
 
+@pytest.mark.thorough
 def test_a_report_of_a_past_day_is_the_report_that_was_published_then(demo_home, two_months):
     then = run(demo_home, "report", "handoff-gaps", "--format", "json").stdout
     now = run(two_months, "report", "handoff-gaps", "--format", "json", "--as-of", "2026-12-30")
@@ -69,12 +72,14 @@ def test_a_report_of_a_past_day_is_the_report_that_was_published_then(demo_home,
     assert "As of Monday, 16 November 2026" in now.stderr
 
 
+@pytest.mark.thorough
 def test_a_day_before_the_first_snapshot_is_refused_with_the_first_day_that_there_is(two_months):
     done = run(two_months, "report", "handoff-gaps", "--as-of", "2026-01-01")
     assert done.returncode == 1
     assert "The oldest that is kept speaks of 2026-11-16" in done.stderr
 
 
+@pytest.mark.thorough
 def test_a_backtest_of_an_unknown_rule_names_those_there_are(two_months):
     done = run(two_months, "rules", "backtest", "XX99")
     assert done.returncode == 2

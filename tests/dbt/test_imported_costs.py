@@ -74,6 +74,7 @@ def expected_costs(path) -> dict[tuple[str, str, str], Decimal]:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_the_real_bill_arrives_to_the_cent_and_a_second_import_changes_nothing(copy_of_demo):
     bill = shared_file(SAMPLE)
     first = handoff(copy_of_demo, "import", "costs", str(bill))

@@ -92,9 +92,11 @@ def connected(sandbox, vendor, headers=None):
     """Yield the connection by which handoff's own write-back reaches a vendor."""
     base_url = f"{sandbox.url}/{vendor}"
     reader, writer = Transport(vendor, base_url=base_url), Transport(vendor, base_url=base_url)
-    yield Connection(vendor, base_url, Tokens(READ_TOKEN, WRITE_TOKEN), reader, writer, headers or {})
-    reader.close()
-    writer.close()
+    try:
+        yield Connection(vendor, base_url, Tokens(READ_TOKEN, WRITE_TOKEN), reader, writer, headers or {})
+    finally:
+        reader.close()
+        writer.close()
 
 
 @contextmanager

@@ -176,8 +176,10 @@ def sending(sandbox, vendor="hubspot", **options):
         headers = {"Authorization": "Bearer sandbox-write-token"}
         return transport.request(method, f"{sandbox.url}/{vendor}{path}", headers=headers, **more)
 
-    yield ask
-    transport.close()
+    try:
+        yield ask
+    finally:
+        transport.close()
 
 
 # Every fault that another try survives: two faulty answers, then the true one.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import closing, contextmanager
 from datetime import date
 
 import pytest
@@ -140,11 +141,13 @@ def test_handoffs_source_names_a_community_type_that_is_unknown(sandbox, monkeyp
         hubspot_rows(client, rules, as_of=date(2026, 11, 16), landing=Landing("hubspot", tmp_path))
 
 
+@contextmanager
 def write_back(sandbox, write_token):
     url = f"{sandbox.url}/hubspot"
-    reader, writer = Transport("hubspot", base_url=url), Transport("hubspot", base_url=url)
     rules = load_rules(PROJECT / "dbt/seeds/default")
-    return HubspotTarget(Connection("hubspot", url, Tokens(READ_TOKEN, write_token), reader, writer), rules, is_sandbox=True)
+    with closing(Transport("hubspot", base_url=url)) as reader, closing(Transport("hubspot", base_url=url)) as writer:
+        connection = Connection("hubspot", url, Tokens(READ_TOKEN, write_token), reader, writer)
+        yield HubspotTarget(connection, rules, is_sandbox=True)
 
 
 def proposed(field, after, record_id="1001"):
@@ -171,26 +174,26 @@ def proposed(field, after, record_id="1001"):
 
 
 def test_handoffs_write_back_changes_one_property_and_sees_who_did(sandbox):
-    target = write_back(sandbox, WRITE_TOKEN)
-    assert target.place.identity == "4400001"
-    change = proposed("cloud_region", "eu-north-1")
-    assert target.objection(change) is None
-    before = target.read(change)
-    assert before.value == "us-west-2"
-    write = target.next_write(change, before)
-    assert target.send(write).answer_id
-    after = target.read(change)
-    assert (after.value, target.difference(change, after), target.next_write(change, after)) == ("eu-north-1", None, None)
-    assert after.changed_by.startswith("by an integration on 2026-11-16")
-    assert "merged into deals 1003" in target.read(proposed("cloud_region", "x", "1903")).obstacle
-    assert "no choice 'Nimbus'" in target.objection(proposed("cloud_provider", "Nimbus"))
+    with write_back(sandbox, WRITE_TOKEN) as target:
+        assert target.place.identity == "4400001"
+        change = proposed("cloud_region", "eu-north-1")
+        assert target.objection(change) is None
+        before = target.read(change)
+        assert before.value == "us-west-2"
+        write = target.next_write(change, before)
+        assert target.send(write).answer_id
+        after = target.read(change)
+        assert (after.value, target.difference(change, after), target.next_write(change, after)) == ("eu-north-1", None, None)
+        assert after.changed_by.startswith("by an integration on 2026-11-16")
+        assert "merged into deals 1003" in target.read(proposed("cloud_region", "x", "1903")).obstacle
+        assert "no choice 'Nimbus'" in target.objection(proposed("cloud_provider", "Nimbus"))
 
 
 def test_handoffs_write_back_is_told_the_scope_that_its_token_lacks(sandbox):
-    target = write_back(sandbox, READ_TOKEN)
-    change = proposed("cloud_region", "eu-north-1")
-    with pytest.raises(Forbidden, match=r"crm\.objects\.deals\.write"):
-        target.send(target.next_write(change, target.read(change)))
+    with write_back(sandbox, READ_TOKEN) as target:
+        change = proposed("cloud_region", "eu-north-1")
+        with pytest.raises(Forbidden, match=r"crm\.objects\.deals\.write"):
+            target.send(target.next_write(change, target.read(change)))
 
 
 # Against what HubSpot's own packages say
