@@ -113,7 +113,10 @@ def test_a_wrong_setting_is_named_and_the_other_sources_are_published(home, serv
     "words",
     [
         {"hubspot": ["crm.objects.deals.read", "Add the scope"], "aws": ["AccessDenied", "Allow ce:Get*"]},
-        {"airtable": ["data.records:read", "AIRTABLE_TOKEN"], "github": ["Projects: read", "GITHUB_TOKEN"]},
+        pytest.param(
+            {"airtable": ["data.records:read", "AIRTABLE_TOKEN"], "github": ["Projects: read", "GITHUB_TOKEN"]},
+            marks=pytest.mark.thorough,
+        ),
     ],
     ids="-".join,
 )

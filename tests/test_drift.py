@@ -116,6 +116,7 @@ def test_rows_stay_for_ninety_days(tmp_path):
     assert [row[0] for row in drift(building)] == ["89 days"]
 
 
+@pytest.mark.thorough
 def test_a_renamed_airtable_field_breaks_nothing_and_is_named(copy_of_demo):
     from pipelines.sandbox.server import running
     from pipelines.sandbox.story import build_state

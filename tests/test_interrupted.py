@@ -37,7 +37,7 @@ def test_ctrl_c_ends_a_sync_and_publishes_nothing(copy_of_demo, line_number):
     assert warehouse.current_run_id(copy_of_demo) == published
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_what_a_killed_run_left_behind_goes_with_the_next(copy_of_demo):
     left_over = copy_of_demo / "work" / "run-of-a-killed-sync"
     left_over.mkdir(parents=True)

@@ -38,7 +38,8 @@ def console_blocks(document):
 
 
 BLOCKS = [
-    pytest.param(block, id=f"{document}-{number}")
+    # the README is tried by everybody who runs the tests, the other pages by continuous integration
+    pytest.param(block, id=f"{document}-{number}", marks=() if document == "README.md" else pytest.mark.thorough)
     for document in DOCUMENTS
     for number, block in enumerate(console_blocks(document), start=1)
 ]
