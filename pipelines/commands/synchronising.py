@@ -1,0 +1,78 @@
+"""``handoff sync``, ``status`` and ``doctor``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pipelines.commands.console import AsOf, end_on_interrupt, err, load, out, read_settings, say, stop
+from pipelines.errors import HandoffError
+from pipelines.progress import ConsoleProgress
+from pipelines.reports import printable
+
+app = typer.Typer()
+
+
+@app.command()
+def sync(
+    as_of: AsOf = None,
+    accept_shrink: Annotated[
+        bool, typer.Option("--accept-shrink", help="Publish although many records vanished at once.")
+    ] = False,
+    fresh_sandbox: Annotated[bool, typer.Option("--fresh-sandbox", help="Forget what was written into the sandbox.")] = False,
+    brief: Annotated[bool, typer.Option("--brief", help="Leave out the summary; `handoff status` prints it.")] = False,
+) -> None:
+    """Read every source, build the reports and publish a snapshot."""
+    from pipelines.actions.closing import note_sandbox_reset
+    from pipelines.sandbox.attachment import state_file
+    from pipelines.summary import print_summary
+    from pipelines.sync import as_of_date
+    from pipelines.sync import sync as run_sync
+
+    settings, rules = load()
+    if fresh_sandbox:
+        state_file(settings.handoff_home).unlink(missing_ok=True)
+        note_sandbox_reset(settings.handoff_home)
+    day = as_of_date(settings, rules, as_of.date() if as_of else None)
+    progress = ConsoleProgress(err)
+    end_on_interrupt()
+    try:
+        with progress.running():
+            result = run_sync(settings, rules, as_of=day, progress=progress, accept_shrink=accept_shrink)
+    except HandoffError as error:
+        stop(error)
+    if result.held is not None:
+        say(f"HELD: {result.held}")
+    elif not brief:
+        print_summary(out, settings, rules, result)
+    raise typer.Exit(result.exit_code)
+
+
+@app.command()
+def status() -> None:
+    """Say what the published snapshot holds, how fresh each source is, and the summary."""
+    from pipelines.summary import print_status
+    from pipelines.warehouse import open_current
+
+    settings, rules = load(will_write=False)
+    try:
+        print_status(out, settings, rules, open_current(settings.handoff_home))
+    except HandoffError as error:
+        stop(error)
+
+
+@app.command()
+def doctor() -> None:
+    """Check settings, rules, access and snapshots; each line with the next step. Exit 2 when something must be done."""
+    from pipelines.doctor import examine
+
+    try:
+        settings = read_settings()
+    except HandoffError as error:
+        stop(error)
+    is_ok = True
+    for line in examine(settings):
+        is_ok = is_ok and line.is_ok
+        out.print(f"{'ok  ' if line.is_ok else 'DO  '} {printable(line.text)}", markup=False, soft_wrap=not out.is_terminal)
+    raise typer.Exit(0 if is_ok else 2)
