@@ -48,7 +48,9 @@ REQUIRED_TABLES: Final[dict[str, tuple[str, ...]]] = {
     "rule_effort": ("deal_type", "team", "onboarding_hours", "onboarding_weeks", "steady_hours_per_week"),
     "map_hubs_to_deals": ("hub", "deal_id"),
     "map_relation_overrides": ("deal_id", "engagement_id", "reason"),
-    "rule_compared_fields": ("field_key", "label", "comparison", "tolerance", "truth", "severity"),
+    "rule_compared_fields": (
+        *("field_key", "label", "comparison", "tolerance", "truth", "severity", "deal_field", "engagement_field"),
+    ),
     "rule_cost_sources": ("cost_source", "source_rank"),
     "rule_win_rates": ("pipeline_kind", "rate_key", "rate_name", "qualifying_stage_key", "prior_ratio"),
     "rule_kpis": ("kpi_key", "kpi_rank", "kpi_name", "unit"),
@@ -108,7 +110,7 @@ REQUIRED_KEYS: Final[dict[str, frozenset[str]]] = {
         {
             *("name", "timezone", "currency", "handoff_epoch"),
             *("hubspot_portal_id", "hubspot_app_host", "community_object_type"),
-            *("delivery_request_repository", "delivery_request_project", "new_engagement_status"),
+            *("delivery_request_repository", "delivery_request_project", "new_engagement_status", "new_item_status"),
             *("renewal_of_label", "renewed_by_label", "cloud_paid_by_us"),
             *("capacity_from_stage", "delivery_team"),
         }
@@ -118,7 +120,8 @@ REQUIRED_KEYS: Final[dict[str, frozenset[str]]] = {
             *("handoff_request_business_days", "handoff_engagement_business_days", "handoff_started_business_days"),
             *("renewal_horizon_days", "renewal_touch_before_end_days", "renewal_touch_recent_days", "renewal_notice_days"),
             *("renewal_deal_due_days", "renewal_talk_due_days", "renewal_gap_days", "renewal_overlap_days"),
-            *("lapsed_grace_days", "lapsed_notice_days", "lapsed_cost_usd", "lapsed_cost_days", "lapsed_cost_window_days"),
+            *("lapsed_grace_days", "lapsed_notice_days", "lapsed_extension_days", "lapsed_cost_usd"),
+            *("lapsed_cost_days", "lapsed_cost_window_days"),
             *("lapsed_issue_recent_days", "budget_forecast_ratio", "budget_months_reported", "budget_settle_days"),
             *("budget_forecast_history_days", "budget_forecast_minimum_days", "budget_no_agreement_usd"),
             *("budget_forecast_interval_deviations", "budget_backtest_months", "budget_anomaly_ratio", "budget_anomaly_usd"),

@@ -10,5 +10,5 @@ records.py    changes, plans and results as plain data
 rendering.py  plans and results in words
 target.py     what a vendor module offers: read one change's target, say the next write, send it
 opening.py    opens the vendors with their tokens
-hubspot.py, airtable.py, github.py    the vendors
+hubspot.py, airtable.py, github.py    the vendors; hubspot_labels.py, hubspot_tasks.py and airtable_values.py are parts of theirs
 """

@@ -1,13 +1,13 @@
-"""Airtable: a record is found by the deal that it names, created with one POST, and read back by id.
+"""Airtable: a record is found by the deal or line item that it names, created with one POST, and read back by id.
 
     GET   /v0/meta/bases/{base}/tables        the schema: what the base would refuse
-    GET   /v0/{base}/{table}                  every record's deal address: does one name the deal already?
+    GET   /v0/{base}/{table}                  what every record stands for: does one name the deal or line item already?
     GET   /v0/{base}/{table}/{record}         the record as it is
     POST  /v0/{base}/{table}                  one record
     PATCH /v0/{base}/{table}/{record}         one field
 
-https://airtable.com/developers/web/api. Fields go by id, so that renaming one breaks nothing. ``typecast`` stays off: with it, a
-misspelt choice would become a new choice; choices are checked against the schema instead.
+https://airtable.com/developers/web/api. Fields go by id, so that renaming one breaks nothing. What the base would refuse is known from
+its schema (airtable_values.py).
 """
 
 from __future__ import annotations
@@ -15,34 +15,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
+from pipelines.actions.airtable_values import linked_record, objection_to, spelled, typed
 from pipelines.actions.records import Change, Place, is_blank, same
-from pipelines.actions.target import Answer, Connection, Reading, Write, deal_key
+from pipelines.actions.target import Answer, Connection, Reading, Write, record_key
 from pipelines.errors import ConfigurationError, GarbageAnswer, NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pipelines.actions.target import DealKey
     from pipelines.rules import Rules
 
 _PAGE: Final = 100
 _RECORD_URL: Final = "https://airtable.com"
-_COMPUTED: Final = frozenset(
-    {
-        "aiText",
-        "autoNumber",
-        "button",
-        "count",
-        "createdBy",
-        "createdTime",
-        "formula",
-        "lastModifiedBy",
-        "lastModifiedTime",
-        "lookup",
-        "multipleLookupValues",
-        "rollup",
-    }
-)
-_NUMBERS: Final = frozenset({"number", "currency", "percent", "rating", "duration"})
+# The field of each kind of record that names the deal or line item which it stands for
+_KEY_FIELDS: Final = {"engagements": "deal_url", "projects": "deal_url", "deliverables": "line_item_url"}
 
 
 class AirtableTarget:
@@ -71,11 +58,13 @@ class AirtableTarget:
             definition = self._tables().get(self._table_id(change), {}).get(field_id)
             if definition is None:
                 return f"the base has no field {field_id} ({change.object}.{name})"
-            objection = _value_objection(definition, value)
+            objection = objection_to(definition, value)
             if objection is not None:
                 return objection
-        if change.is_creation and deal_key(change.natural_key, self._rules) is None:
-            return "the change names no deal by which an existing record could be found"
+        if change.is_creation and change.object not in _KEY_FIELDS:
+            return f"handoff creates no Airtable {change.object}"
+        if change.is_creation and self._key(change) is None:
+            return "the change names no deal or line item by which an existing record could be found"
         return None
 
     def read(self, change: Change, made_id: str | None = None) -> Reading:
@@ -106,7 +95,7 @@ class AirtableTarget:
         held = (reading.parts.get("record") or {}).get("fields") or {}
         fields = self._fields(change)
         other = [
-            f"{name} holds {held.get(fields[name])!r}"
+            f"{name} holds {spelled(held.get(fields[name]))!r}"
             for name, value in change.values.items()
             if held.get(fields[name]) != self._typed(change, name, value)
         ]
@@ -124,57 +113,78 @@ class AirtableTarget:
         """Return the address at which people open a record."""
         return f"{_RECORD_URL}/{self._base_id}/{self._table_id(change)}/{record_id}"
 
+    def _key(self, change: Change) -> DealKey | None:
+        return record_key(change.natural_key, self._rules)
+
     def _search(self, change: Change) -> Reading:
-        """Return the one record that names the deal, none, or the obstacle that keeps one from being created."""
-        key = deal_key(change.natural_key, self._rules)
-        named, misnamed = [], []
-        for record_id, url in self._deal_urls(change):
-            if key is not None and key.is_named_in(url):
-                named.append(record_id)
-            elif key is not None and key.is_misnamed_in(url):
-                misnamed.append((record_id, url))
+        """Return the one record that names the deal or line item, none, or the obstacle that keeps one from being created."""
+        key, field_id = self._key(change), self._fields(change)[_KEY_FIELDS[change.object]]
+        named, misnamed, unnamed = [], [], []
+        for record in self._records(change):
+            text = record["fields"].get(field_id)
+            if key is not None and key.is_named_in(text):
+                named.append(record["id"])
+            elif key is not None and key.is_misnamed_in(text):
+                misnamed.append((record["id"], text))
+            elif self._stands_in_the_way(change, record, is_marked=not is_blank(text)):
+                unnamed.append(record["id"])
         records = [
             record
             for record in (self._record(change, record_id) for record_id in named)
             if not self._is_called_off(change, record)
         ]
+        what = "this line item" if change.object == "deliverables" else "this deal"
         if len(records) > 1:
             ids = ", ".join(record["id"] for record in records)
-            return Reading(obstacle=f"{len(records)} {change.object} name this deal already ({ids}); keep one of them")
+            return Reading(obstacle=f"{len(records)} {change.object} name {what} already ({ids}); keep one of them")
         if records:
             return self._reading_of(change, records[0])
         if misnamed:
-            address, url = self.record_url(change, misnamed[0][0]), misnamed[0][1]
+            address = self.record_url(change, misnamed[0][0])
             return Reading(
-                obstacle=f"{address} names this deal in another portal ({url}); correct that address instead of adding a record"
+                obstacle=f"{address} names {what} in another portal ({misnamed[0][1]}); correct that address instead of adding a record"
             )
+        if unnamed:
+            address = self.record_url(change, unnamed[0])
+            return Reading(obstacle=f"{address} may be what is wanted; write the address of {what} on it, or sync again")
         return Reading()
+
+    def _stands_in_the_way(self, change: Change, record: dict[str, Any], *, is_marked: bool) -> bool:
+        """Return whether a person has planned this meanwhile: any project of the engagement, or a deliverable of that name."""
+        fields, values = self._fields(change), change.values
+        parent = {"projects": "engagement", "deliverables": "project"}.get(change.object)
+        if parent is None or linked_record(values.get(parent)) not in (record["fields"].get(fields[parent]) or []):
+            return False
+        if change.object == "projects":
+            return True
+        name = str(record["fields"].get(fields["deliverable_name"]) or "")
+        return not is_marked and name.split() == values["deliverable_name"].split()
 
     def _reading_of(self, change: Change, record: dict[str, Any]) -> Reading:
         return Reading(parts={"record": record}, url=self.record_url(change, record["id"]))
 
     def _is_called_off(self, change: Change, record: dict[str, Any]) -> bool:
-        """Return whether a record has ended without having begun: it does not stand in the way of a new one."""
+        """Return whether an engagement has ended without having begun: it does not stand in the way of a new one."""
         status = record["fields"].get(self._fields(change).get("status", ""))
-        return any(
+        return change.object == "engagements" and any(
             row["status"] == status and row["is_started"] == "false" and row["is_active"] == "false"
             for row in self._rules.table("rule_engagement_statuses")
             if row["store"] == "airtable"
         )
 
-    def _deal_urls(self, change: Change) -> Iterator[tuple[str, str]]:
-        """Yield the deal address of every record; the whole table is read, because people write addresses in many ways."""
-        field_id = self._fields(change)["deal_url"]
-        params: dict[str, Any] = {"pageSize": _PAGE, "returnFieldsByFieldId": "true", "fields[]": field_id}
+    def _records(self, change: Change) -> Iterator[dict[str, Any]]:
+        """Yield every record with what it stands for; the whole table is read, because people write addresses in many ways."""
+        fields = self._fields(change)
+        wanted = {"projects": ("engagement",), "deliverables": ("project", "deliverable_name")}.get(change.object, ())
+        asked = [fields[name] for name in (_KEY_FIELDS[change.object], *wanted)]
+        params: dict[str, Any] = {"pageSize": _PAGE, "returnFieldsByFieldId": "true", "fields[]": asked}
         seen_offsets: set[str] = set()
         while True:
             page = self._connection.get(f"/v0/{self._base_id}/{self._table_id(change)}", params)
             records = page.get("records") if isinstance(page, dict) else None
             if not isinstance(records, list):
                 raise GarbageAnswer(f"Airtable did not list the {change.object}. Nothing was written there; try again later.")
-            for record in records:
-                if not is_blank(url := record.get("fields", {}).get(field_id)):
-                    yield record["id"], str(url)
+            yield from ({**record, "fields": record.get("fields") or {}} for record in records)
             offset = page.get("offset")
             if not offset:
                 return
@@ -200,7 +210,7 @@ class AirtableTarget:
         field_id = self._fields(change)[change.field or ""]
         value = record["fields"].get(field_id)
         return Reading(
-            value=None if value is None else str(value),
+            value=spelled(value),
             url=change.record_url,
             changed_by=self._who_and_when(change, record["fields"], field_id),
         )
@@ -233,13 +243,7 @@ class AirtableTarget:
         return self._fields(change)["table_id"]
 
     def _typed(self, change: Change, name: str, value: str) -> object:
-        if is_blank(value):
-            return None  # clears the field
-        definition = self._tables()[self._table_id(change)][self._fields(change)[name]]
-        if definition.get("type") in _NUMBERS:
-            number = float(value)
-            return int(number) if number.is_integer() else number
-        return value == "true" if definition.get("type") == "checkbox" else value
+        return typed(self._tables()[self._table_id(change)][self._fields(change)[name]], value)
 
     def _tables(self) -> dict[str, dict[str, dict[str, Any]]]:
         """Return the schema: field by id, for each table id."""
@@ -250,21 +254,3 @@ class AirtableTarget:
                 raise GarbageAnswer(f"Airtable did not show the schema of the base {self._base_id}. Try again later.")
             self._schema = {table["id"]: {item["id"]: item for item in table.get("fields", [])} for table in tables}
         return self._schema
-
-
-def _value_objection(definition: dict[str, Any], value: str) -> str | None:
-    name, kind = definition.get("name"), definition.get("type")
-    if kind in _COMPUTED:
-        return f"the field {name} is computed by Airtable and cannot be written"
-    if is_blank(value):
-        return None
-    if kind == "singleSelect":
-        choices = [choice.get("name") for choice in (definition.get("options") or {}).get("choices", [])]
-        if value not in choices:
-            return f"the field {name} has no choice {value!r} (it has {', '.join(map(str, choices))})"
-    if kind in _NUMBERS:
-        try:
-            float(value)
-        except ValueError:
-            return f"the field {name} takes a number, and {value!r} is none"
-    return None

@@ -98,6 +98,11 @@ class Change:
         return replace(self, after=_CREATED.sub(address, self.after))
 
 
+def is_created_address(value: str) -> bool:
+    """Return whether a value stands for the address of a record that a change before this one creates."""
+    return _CREATED.fullmatch(value) is not None
+
+
 def is_blank(value: object) -> bool:
     """Return whether a vendor's value is no value: vendors send null, empty text and nothing at all for the same thing."""
     return value is None or (isinstance(value, str) and not value.strip())

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings, Vendor
 
 # Both forms of a deal's address: .../contacts/<portal>/record/0-3/<id> and .../contacts/<portal>/deal/<id>
-_DEAL_URL: Final = re.compile(r"(?:/contacts/(?P<portal>\d+))?/(?:record/0-3|deal)/(?P<deal_id>\d+)")
+_DEAL_URL: Final = re.compile(r"(?:/contacts/(?P<portal>\d+))?/(?:record/0-3|deal)/(?P<id>\d+)")
+_LINE_ITEM_URL: Final = re.compile(r"(?:/contacts/(?P<portal>\d+))?/record/0-8/(?P<id>\d+)")
 
 WHERE_TO_GET: Final[dict[Vendor, str]] = {
     "hubspot": "in HubSpot under Development > Keys > Service keys, with the scopes crm.objects.deals.read and .write and those of "
@@ -92,24 +93,28 @@ class Target(Protocol):
 
 @dataclass(frozen=True)
 class DealKey:
-    """The deal by which an existing record is found: its id, the ids of deals that were merged into it, and its portal."""
+    """The HubSpot record by which an existing record is found: its id, the ids merged into it, and its portal.
+
+    It is a deal unless ``address`` is how another kind of record is named.
+    """
 
     deal_id: str
     ids: frozenset[str]
     portal: str | None
+    address: re.Pattern[str] = _DEAL_URL
 
     def is_named_in(self, text: object) -> bool:
-        """Return whether ``text`` holds an address of this deal. An address without a portal is taken for ours."""
-        return any(deal_id in self.ids and portal in {None, self.portal} for deal_id, portal in _deals_in(text))
+        """Return whether ``text`` holds an address of this record. An address without a portal is taken for ours."""
+        return any(found in self.ids and portal in {None, self.portal} for found, portal in _named(text, self.address))
 
     def is_misnamed_in(self, text: object) -> bool:
-        """Return whether ``text`` holds this deal's number in the address of another portal, and not its right address."""
-        return not self.is_named_in(text) and any(deal_id in self.ids for deal_id, _ in _deals_in(text))
+        """Return whether ``text`` holds this record's number in the address of another portal, and not its right address."""
+        return not self.is_named_in(text) and any(found in self.ids for found, _ in _named(text, self.address))
 
 
 def deal_key(natural_key: str | None, rules: Rules) -> DealKey | None:
     """Return the deal that a change's natural key names, or None when it names none."""
-    named = _deals_in(natural_key)
+    named = _named(natural_key, _DEAL_URL)
     if len(named) != 1:
         return None
     deal_id, portal = named[0]
@@ -121,10 +126,19 @@ def deal_key(natural_key: str | None, rules: Rules) -> DealKey | None:
     return DealKey(deal_id, frozenset({deal_id, *merged}), portal)
 
 
-def _deals_in(text: object) -> list[tuple[str, str | None]]:
-    """Return id and portal of every deal that a text names by its address; the portal is None when the address does not say."""
-    found = _DEAL_URL.finditer(text) if isinstance(text, str) else ()
-    return [(match["deal_id"], match["portal"]) for match in found]
+def record_key(natural_key: str | None, rules: Rules) -> DealKey | None:
+    """Return the deal or the line item that a change's natural key names, or None when it names neither."""
+    named = _named(natural_key, _LINE_ITEM_URL)
+    if len(named) != 1:
+        return deal_key(natural_key, rules)
+    item_id, portal = named[0]
+    return DealKey(item_id, frozenset({item_id}), portal, _LINE_ITEM_URL)
+
+
+def _named(text: object, address: re.Pattern[str]) -> list[tuple[str, str | None]]:
+    """Return id and portal of every record that a text names by its address; the portal is None when the address does not say."""
+    found = address.finditer(text) if isinstance(text, str) else ()
+    return [(match["id"], match["portal"]) for match in found]
 
 
 class Sender(Protocol):

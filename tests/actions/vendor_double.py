@@ -11,7 +11,10 @@ import json
 import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import airtable_double
+from airtable_double import DELIVERABLES, ENGAGEMENTS, PROJECTS
 
 from pipelines.errors import DeadlineExceeded, Forbidden, GarbageAnswer, NotFound, Unauthorized, Unavailable, VendorError
 
@@ -44,6 +47,8 @@ class Vendors:
         self.history = {}
         self.base = "appHandoffDemo000"
         self.engagements = {}
+        self.projects = {}
+        self.deliverables = {}
         self.further_fields = []  # of the engagements' table
         self.issues = []
         self.items = []
@@ -80,7 +85,8 @@ class Vendors:
     def answer(self, method, url, headers, params, body):
         parts = urlsplit(url)
         vendor, _, path = parts.path.lstrip("/").partition("/")
-        query = {**dict(parse_qsl(parts.query)), **{k: str(v) for k, v in params.items()}}
+        asked = {name: found if len(found) > 1 else found[0] for name, found in parse_qs(parts.query).items()}
+        query = asked | {name: value if isinstance(value, list) else str(value) for name, value in params.items()}
         token = headers.get("Authorization", "").removeprefix("Bearer ")
         with self._lock:
             self.log.append((method, f"/{vendor}/{path}", body))
@@ -234,34 +240,19 @@ class Vendors:
         if not path.startswith((f"/v0/{self.base}/", f"/v0/meta/bases/{self.base}/")):
             return Answer(403, {"error": {"type": "INVALID_PERMISSIONS_OR_MODEL_NOT_FOUND"}})
         if path.endswith("/tables"):
-            names = ("Name0000000", "DealUrl0000", "Community00", "Start000000", "End00000000")
-            fields = [{"id": f"fldEng{name}", "name": name, "type": "singleLineText"} for name in names]
-            choices = [{"id": "sel1", "name": "Requested"}, {"id": "sel2", "name": "In progress"}]
-            fields.append({"id": "fldEngStatus00000", "name": "Status", "type": "singleSelect", "options": {"choices": choices}})
-            fields += self.further_fields
-            return Answer(200, {"tables": [{"id": "tblEngagements000", "name": "Engagements", "fields": fields}]})
-        record_id = path.removeprefix(f"/v0/{self.base}/tblEngagements000").lstrip("/")
+            return Answer(200, {"tables": airtable_double.schema(self.further_fields)})
+        table, _, record_id = path.removeprefix(f"/v0/{self.base}/").partition("/")
+        records = {ENGAGEMENTS: self.engagements, PROJECTS: self.projects, DELIVERABLES: self.deliverables}[table]
         if method == "POST":
-            record_id = f"recNew{next(self._ids):08d}"
-            self.engagements[record_id] = {name: value for name, value in body["fields"].items() if value not in (None, "")}
-        if record_id:
-            if record_id not in self.engagements:
-                return Answer(404, {"error": "NOT_FOUND"})
-            if method == "PATCH":
-                merged = self.engagements[record_id] | body["fields"]
-                self.engagements[record_id] = {name: value for name, value in merged.items() if value not in (None, "")}
-            return Answer(
-                200, {"id": record_id, "createdTime": "2026-11-16T10:00:00.000Z", "fields": self.engagements[record_id]}
-            )
-        ids = list(self.engagements)
-        start = int(query.get("offset", "0"))
-        wanted = query.get("fields[]")
-        rows = [
-            {"id": key, "createdTime": "t", "fields": {n: v for n, v in self.engagements[key].items() if n == wanted}}
-            for key in ids[start : start + self.page]
-        ]
-        more = {"offset": str(start + self.page)} if start + self.page < len(ids) else {}
-        return Answer(200, {"records": rows, **more})
+            record_id = f"recNew{next(self._ids):011d}"
+            records[record_id] = airtable_double.kept(body["fields"])
+        if not record_id:
+            return Answer(200, airtable_double.listed(records, query, self.page))
+        if record_id not in records:
+            return Answer(404, {"error": "NOT_FOUND"})
+        if method == "PATCH":
+            records[record_id] = airtable_double.kept(records[record_id] | body["fields"])
+        return Answer(200, {"id": record_id, "createdTime": "2026-11-16T10:00:00.000Z", "fields": records[record_id]})
 
     def _github(self, method, path, query, body, token):
         project = "/orgs/demo-org/projectsV2/60"
@@ -378,7 +369,7 @@ class LoopbackSender:
         import json as codec
 
         parts = urlsplit(url)
-        path = parts.path + (f"?{urlencode(params)}" if params else "")
+        path = parts.path + (f"?{urlencode(params, doseq=True)}" if params else "")
         for attempt in range(4 if idempotent else 1):
             connection = http.client.HTTPConnection(parts.netloc, timeout=10)
             try:
@@ -401,4 +392,4 @@ class LoopbackSender:
         pass
 
 
-__all__ = ["BUSY", "LOST_AFTER", "LOST_BEFORE", "LoopbackSender", "Served", "Vendors", "parse_qs"]
+__all__ = ["BUSY", "LOST_AFTER", "LOST_BEFORE", "LoopbackSender", "Served", "Vendors"]

@@ -199,8 +199,8 @@ class WriteBack:
         targets = DoubleTargets(self.vendors, self.rules, may_write=False)
         return make_plan(snapshot, self.settings, self.rules, now=now or clock.now(), targets=targets, **options)
 
-    def saved(self, changes, **options):
-        return save_plan(self.plan(changes, **options), self.home)
+    def saved(self, changes, plan=None, **options):
+        return save_plan(plan or self.plan(changes, **options), self.home)
 
     def apply(self, path, now=None, rules=None, may_write=True):
         with Ledger.open(self.home) as ledger:

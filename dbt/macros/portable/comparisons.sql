@@ -29,3 +29,8 @@
 {% macro money_apart(one, other) -%}
     abs(try_cast({{ one }} as decimal(18, 2)) - try_cast({{ other }} as decimal(18, 2)))
 {%- endmacro %}
+
+{# The one spelling of a number: "24000.00" and "24000" are both "24000". #}
+{% macro plain_number(text) -%}
+    regexp_replace(regexp_replace({{ text }}, '(\.\d*?)0+$', '\1'), '\.$', '')
+{%- endmacro %}

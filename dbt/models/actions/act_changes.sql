@@ -12,6 +12,12 @@ united as (
     select * from {{ ref('act_write_hubspot_tasks') }}
     union all
     select * from {{ ref('act_link_renewal_deals') }}
+    union all
+    select * from {{ ref('act_create_airtable_deliverables') }}
+    union all
+    select * from {{ ref('act_correct_drifted_fields') }}
+    union all
+    select * from {{ ref('act_extend_decommission_dates') }}
 ),
 
 -- what people set aside is not mended behind their back

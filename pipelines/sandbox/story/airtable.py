@@ -88,6 +88,7 @@ def _tables() -> list[Json]:
                 _field("fldPrjEngagement0", "Engagement", "multipleRecordLinks",
                        _link(ENGAGEMENTS, "fldEngProjects000", single=True)),
                 _field("fldPrjStatus00000", "Status", "singleSelect", _select("Prj", "Planned", "In progress", "Done")),
+                _field("fldPrjDealUrl0000", "HubSpot deal", "url"),
                 _field("fldPrjDeliverable", "Deliverables", "multipleRecordLinks",
                        _link(DELIVERABLES, "fldDlvProject0000", single=False)),
             ],
@@ -104,6 +105,7 @@ def _tables() -> list[Json]:
                 _field("fldDlvDue00000000", "Due date", "date", _DATE),
                 _field("fldDlvEstimate000", "Estimate (hours)", "number", {"precision": 1}),
                 _field("fldDlvSpent000000", "Hours spent", "number", {"precision": 1}),
+                _field("fldDlvLineItem000", "HubSpot line item", "url"),
             ],
         ),
     )  # fmt: skip

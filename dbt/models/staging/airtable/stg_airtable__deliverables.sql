@@ -3,6 +3,7 @@ with
 fields as (
     {{ vendor_fields('airtable', 'deliverables', [
         'table_id', 'deliverable_name', 'project', 'github_url', 'status', 'due_on', 'estimate_hours', 'spent_hours',
+        'line_item_url',
     ]) }}
 ),
 
@@ -28,6 +29,7 @@ final as (
         try_cast({{ airtable_text('source.cells[fields.due_on]') }} as date) as due_on,
         try_cast({{ airtable_text('source.cells[fields.estimate_hours]') }} as decimal(18, 2)) as estimate_hours,
         try_cast({{ airtable_text('source.cells[fields.spent_hours]') }} as decimal(18, 2)) as spent_hours,
+        nullif(trim({{ airtable_text('source.cells[fields.line_item_url]') }}), '') as line_item_url,
         source.created_at,
         {{ airtable_url('source.base_id', 'source.table_id', 'source.id') }} as deliverable_url,
         source._dlt_load_id as _load_id

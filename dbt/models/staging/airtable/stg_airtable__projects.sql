@@ -1,11 +1,11 @@
 with
 
 fields as (
-    {{ vendor_fields('airtable', 'projects', ['table_id', 'project_name', 'engagement', 'status']) }}
+    {{ vendor_fields('airtable', 'projects', ['table_id', 'project_name', 'engagement', 'status', 'deal_url']) }}
 ),
 
 source as (
-    select records.id, records._dlt_load_id, {{ json_map('records.fields_json') }} as cells
+    select records.id, records.base_id, records.table_id, records._dlt_load_id, {{ json_map('records.fields_json') }} as cells
     from {{ source('raw_airtable', 'records') }} as records
     inner join fields on records.table_id = fields.table_id
 ),
@@ -16,6 +16,8 @@ final as (
         {{ airtable_record_of('source.cells[fields.engagement]') }} as engagement_id,
         {{ airtable_text('source.cells[fields.project_name]') }} as project_name,
         {{ airtable_text('source.cells[fields.status]') }} as status,
+        {{ airtable_text('source.cells[fields.deal_url]') }} as deal_url,
+        {{ airtable_url('source.base_id', 'source.table_id', 'source.id') }} as project_url,
         source._dlt_load_id as _load_id
     from source
     cross join fields
