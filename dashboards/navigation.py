@@ -11,7 +11,7 @@ import duckdb
 import streamlit as st
 from pydantic import ValidationError
 
-from dashboards.pages import PAGES
+from dashboards.pages import PAGES, REPORT_PAGES, SECTIONS
 from dashboards.parts import Board, Filters, choose_filters, md_escape, show_freshness
 from dashboards.queries import current_reader
 from pipelines.errors import HandoffError
@@ -65,11 +65,12 @@ def main() -> None:
         )
         for name, page in PAGES.items()
     }
-    chosen = st.navigation(list(pages.values()), position="top")
+    menu = {section: [pages[name] for name in names] for section, names in SECTIONS.items()}
+    chosen = st.navigation(menu, position="top")
     name = next(name for name, page in pages.items() if page.url_path == chosen.url_path)
     st.set_page_config(page_title=f"{PAGES[name].TITLE} - handoff")
     try:
-        shown["board"] = replace(board, filters=_show_head(board, name), pages=pages)
+        shown["board"] = replace(board, filters=_show_head(board, name), pages=pages, report_pages=REPORT_PAGES)
         chosen.run()
     except (HandoffError, *_OTHER_VERSION) as error:
         _say(error)

@@ -125,6 +125,8 @@ class Board:
     evaluations: list[Row]
     filters: Filters = field(default_factory=Filters)
     pages: dict[str, StreamlitPage] = field(default_factory=dict)
+    # which page shows the findings of a report
+    report_pages: dict[str, str] = field(default_factory=dict)
 
     @property
     def as_of(self) -> date:
@@ -140,6 +142,12 @@ class Board:
         """Show a link to another page that keeps the filters; ``more`` is added to the address."""
         kept = {name: value for name, value in vars(self.filters).items() if value} | more
         st.page_link(self.pages[page], label=label, query_params=kept, icon=":material/arrow_forward:")
+
+    def link_report(self, report: str, label: str | None = None, **more: str) -> None:
+        """Show a link to the page with a report's findings, by the page's title if there is no ``label``; nothing if none has them."""
+        page = self.report_pages.get(report)
+        if page is not None:
+            self.link(page, label or self.pages[page].title, **more)
 
 
 def _option(name: str, label: str, known: list[str], placeholder: str, *, width: int) -> str | None:

@@ -1,4 +1,7 @@
-"""The pages, in the order of the menu. Each is a module with a title, the question it answers, an icon, and ``show``."""
+"""The pages, by the section of the menu they stand in. Each is a module with a title, a question, an icon, and ``show``.
+
+``REPORTS`` of a page are the reports whose findings it shows in full; numbers and findings elsewhere link to it.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,13 @@ from dashboards.pages import budget, fixes, handoff, intake, renewals, summary, 
 if TYPE_CHECKING:
     from types import ModuleType
 
-PAGES: Final[dict[str, ModuleType]] = {
-    "summary": summary,
-    "handoff": handoff,
-    "intake": intake,
-    "renewals": renewals,
-    "budget": budget,
-    "fixes": fixes,
-    "sync_health": sync_health,
+# in the order of the menu; the name of a page is its address
+SECTIONS: Final[dict[str, dict[str, ModuleType]]] = {
+    "Today": {"summary": summary, "fixes": fixes},
+    "Sell": {"intake": intake, "renewals": renewals},
+    "Deliver": {"handoff": handoff},
+    "Money": {"budget": budget},
+    "How it works": {"sync_health": sync_health},
 }
+PAGES: Final[dict[str, ModuleType]] = {name: page for pages in SECTIONS.values() for name, page in pages.items()}
+REPORT_PAGES: Final[dict[str, str]] = {report: name for name, page in PAGES.items() for report in page.REPORTS}

@@ -20,6 +20,7 @@ TITLE: Final = "Budget"
 QUESTION: Final = "Where does cloud spend leave its budget, or its agreement?"
 ICON: Final = ":material/payments:"
 HAS_FILTERS: Final = True
+REPORTS: Final[tuple[str, ...]] = ("budget-overruns",)
 
 _MONTH_COLUMNS: Final = (
     Column("Deal or account", "subject", text(230)),

@@ -23,6 +23,7 @@ TITLE: Final = "Fixes"
 QUESTION: Final = "What would handoff change for us, what was changed, and by whom?"
 ICON: Final = ":material/build:"
 HAS_FILTERS: Final = True
+REPORTS: Final[tuple[str, ...]] = ()
 
 _STATES: Final = {
     PlanState.open: "◇ open",

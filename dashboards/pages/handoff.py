@@ -18,6 +18,7 @@ TITLE: Final = "Handoff"
 QUESTION: Final = "What did we sell that has not reached delivery?"
 ICON: Final = ":material/swap_horiz:"
 HAS_FILTERS: Final = True
+REPORTS: Final[tuple[str, ...]] = ("handoff-gaps",)
 
 _STEPS: Final = {"done": "✓ done", "missing": "✗ missing", "late": "! late", "not due": "○ not due", "unknown": "? unknown"}
 

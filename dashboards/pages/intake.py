@@ -20,6 +20,7 @@ TITLE: Final = "Intake"
 QUESTION: Final = "What must we still ask the community before delivery can be planned?"
 ICON: Final = ":material/contact_page:"
 HAS_FILTERS: Final = True
+REPORTS: Final[tuple[str, ...]] = ("missing-intake",)
 
 # longer text needs a second line in its column
 _ONE_LINE: Final = 64

@@ -20,6 +20,7 @@ TITLE: Final = "Renewals"
 QUESTION: Final = "Which agreement ends next, and is anyone talking to them?"
 ICON: Final = ":material/event_repeat:"
 HAS_FILTERS: Final = True
+REPORTS: Final[tuple[str, ...]] = ("renewals-due",)
 
 _SOURCES: Final = {"contract": "", "amendment": " (amended)", "break": " (break)", "target": " (target, not agreed)", "none": ""}
 

@@ -17,13 +17,8 @@ TITLE: Final = "Summary"
 QUESTION: Final = "What needs somebody today, and who?"
 ICON: Final = ":material/dashboard:"
 HAS_FILTERS: Final = True
+REPORTS: Final[tuple[str, ...]] = ()
 
-_REPORT_PAGES: Final = {
-    "handoff-gaps": "handoff",
-    "missing-intake": "intake",
-    "renewals-due": "renewals",
-    "budget-overruns": "budget",
-}
 _WORST_SHOWN: Final = 8
 # more make the words beside a number fall apart on a laptop
 _NUMBERS_IN_A_ROW: Final = 6
@@ -50,9 +45,8 @@ def _show_numbers(board: Board) -> None:
             if more:
                 st.caption(md_escape(more))
             st.markdown(md_escape(row["what_to_do"]))
-            page = _REPORT_PAGES.get(row["report"])
-            if page is not None:
-                board.link(page, page.capitalize())
+            if row["report"] is not None:
+                board.link_report(row["report"])
     if board.filters.are_set:
         st.caption("These numbers are the whole organisation's; the filters apply to the findings.")
 
@@ -74,6 +68,4 @@ def _show_worst(board: Board) -> None:
 
 def _show_card(board: Board, row: Row) -> None:
     with card(row):
-        page = _REPORT_PAGES.get(row["report"])
-        if page is not None:
-            board.link(page, "Evidence", finding=row["finding_id"])
+        board.link_report(row["report"], "Evidence", finding=row["finding_id"])

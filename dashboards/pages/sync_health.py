@@ -23,6 +23,7 @@ TITLE: Final = "Sync health"
 QUESTION: Final = "Can what the other pages say be believed?"
 ICON: Final = ":material/monitor_heart:"
 HAS_FILTERS: Final = False
+REPORTS: Final[tuple[str, ...]] = ()
 
 _STATUSES: Final = {"complete": "✓ complete", "stale": "! stale", "never": "✗ never loaded"}
 _GATES: Final = {"stale": "! stale", "not_evaluated": "✗ not evaluated"}

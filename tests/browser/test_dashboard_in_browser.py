@@ -18,7 +18,7 @@ import pytest
 from dashboard_server import serving
 from demo import copied, shared_demo_home
 
-from dashboards.pages import PAGES
+from dashboards.pages import PAGES, SECTIONS
 from pipelines.warehouse import open_current
 
 pytestmark = pytest.mark.browser
@@ -36,6 +36,7 @@ ARGUMENTS = [
 ]
 LAPTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
+SMALLEST = {"width": 320, "height": 640}
 READY = "[data-testid=stApp][data-test-script-state=notRunning][data-test-connection-state=CONNECTED]"
 # Streamlit looks for its own routes below the page's path first, and falls back to the root; Chromium reports that as errors.
 PROBES = re.compile(r"/_stcore/(health|host-config)$")
@@ -54,6 +55,16 @@ class Watched:
         self.page.goto(f"http://127.0.0.1:{self.port}/{path}")
         self.settle()
         return self.page
+
+    def choose(self, name):
+        """Go to a page by the menu, as a person does."""
+        section = next(title for title, pages in SECTIONS.items() if name in pages)
+        menu = self.page.get_by_role("navigation", name="App pages")
+        menu.get_by_role("button", name=section, exact=True).click()
+        title = self.page.get_by_text(PAGES[name].TITLE, exact=True)
+        self.page.get_by_role("menuitem").filter(has=title).click()
+        self.page.get_by_role("heading", level=1, name=PAGES[name].TITLE, exact=True).wait_for()
+        self.settle()
 
     def settle(self):
         self.page.wait_for_timeout(250)  # the script starts after the click
@@ -118,6 +129,11 @@ def phone(browser, port):
     yield from tab(browser, port, PHONE)
 
 
+@pytest.fixture
+def smallest(browser, port):
+    yield from tab(browser, port, SMALLEST)
+
+
 def findings(home, report):
     return open_current(home).rows(f"select * from marts.fct_findings where report = '{report}'")
 
@@ -157,9 +173,7 @@ def test_a_filter_goes_into_the_address_survives_a_change_of_page_and_comes_back
     laptop.settle()
     assert f"owner={owner.split()[0]}" in page.url
     assert page.get_by_text(re.compile(rf"^{expected['handoff-gaps']} findings?: ")).first.is_visible()
-    page.get_by_role("link", name="Budget").first.click()
-    page.wait_for_url("**/budget*")
-    laptop.settle()
+    laptop.choose("budget")
     assert f"owner={owner.split()[0]}" in page.url
     address = page.url.split("/", 3)[3]
     page = laptop.open(address)
@@ -191,6 +205,17 @@ def test_on_a_phone_the_worst_finding_comes_first_and_nothing_scrolls_sideways(p
         assert card.bounding_box()["y"] < PHONE["height"]
         if path == "":
             assert card.bounding_box()["y"] < page.locator("[data-testid=stMetric]").first.bounding_box()["y"]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_page_scrolls_sideways_on_the_smallest_phone_and_the_menu_leads_to_it_there(smallest, name):
+    page = smallest.open("")
+    page.get_by_test_id("stExpandSidebarButton").click()
+    link = page.get_by_test_id("stSidebarNavLink").filter(has=page.get_by_text(PAGES[name].TITLE, exact=True))
+    link.click()
+    page.get_by_role("heading", level=1, name=PAGES[name].TITLE, exact=True).wait_for()
+    smallest.settle()
+    assert overflow(page) == 0
 
 
 def drawn_timeline(browser, port, zone):
@@ -237,9 +262,7 @@ def test_hostile_text_in_every_column_is_shown_and_does_nothing(browser, tmp_pat
         page = hostile_tab.open()
         for name in PAGES:
             if name != "summary":
-                page.get_by_role("link", name=PAGES[name].TITLE, exact=True).first.click()
-                page.get_by_role("heading", level=1, name=PAGES[name].TITLE).wait_for()
-                hostile_tab.settle()
+                hostile_tab.choose(name)
             assert page.title() == f"{PAGES[name].TITLE} - handoff"
             addresses = page.evaluate("() => [...document.querySelectorAll('a, img')].map(e => e.href || e.src)")
             leading_out = [address for address in addresses if address and not address.startswith(("data:", "blob:"))]

@@ -12,7 +12,8 @@ import pytest
 from opened_pages import grid, markdown, open_page, said
 
 from dashboards.findings import row_height
-from dashboards.pages import PAGES
+from dashboards.pages import PAGES, SECTIONS
+from pipelines.catalogue import REPORTS
 
 
 @pytest.fixture
@@ -42,6 +43,19 @@ def test_the_summary_shows_each_number_with_what_to_do_and_the_worst_finding_fir
     cards = [value for value in markdown(page) if "What to do:" in value]
     assert "◆ Blocker" in cards[0]
     assert "Hollowcrag Speleology hub" in cards[0]
+
+
+def test_each_number_of_the_summary_leads_to_the_page_that_has_its_findings(published):
+    page = open_page("summary")
+    links = [link.proto.label for link in page.get("page_link")]
+    assert links[:5] == ["Handoff", "Handoff", "Intake", "Renewals", "Budget"]
+
+
+def test_every_page_stands_once_in_the_menu_and_no_two_show_the_findings_of_the_same_report():
+    assert sorted(PAGES) == sorted(name for pages in SECTIONS.values() for name in pages)
+    reports = [report for page in PAGES.values() for report in page.REPORTS]
+    assert len(reports) == len(set(reports))
+    assert set(reports) <= set(REPORTS)
 
 
 def test_a_number_that_says_more_than_itself_is_not_cut(home, tables):
