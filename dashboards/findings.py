@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import streamlit as st
 
+from dashboards.deciding import pending_words, show_decision, with_pending
 from dashboards.grids import MOST_CHOOSABLE, RECORD, Column, show_grid, text
 from dashboards.parts import checked_url, counted, day, heading, instant_of, link_md, md_escape, show_not_evaluated, show_nothing
 from pipelines.reports import printable
@@ -81,7 +82,9 @@ STATES: Final[dict[str, str]] = {
 
 def _state(row: Row) -> str:
     word = STATES.get(str(row.get("state")), "")
-    return f"{word} until {day(row['snoozed_until_on'])}" if row.get("snoozed_until_on") else word
+    state = f"{word} until {day(row['snoozed_until_on'])}" if row.get("snoozed_until_on") else word
+    pending = pending_words(row.get("pending"))
+    return f"{state}; {pending}, from the next sync on" if pending else state
 
 
 def _since(row: Row) -> str:
@@ -132,8 +135,8 @@ def show_findings(board: Board, report: str, *, nothing: str, most_height: int =
 
     What is snoozed or waived is counted, and shown to whoever asks for that state.
     """
-    listed = board.filters.keep(board.reader.findings(report))
-    aside = board.filters.keep(board.reader.set_aside(report))
+    listed = with_pending(board, board.filters.keep(board.reader.findings(report)))
+    aside = with_pending(board, board.filters.keep(board.reader.set_aside(report)))
     state = _chosen_state([*listed, *aside])
     rows = listed if state is None else [row for row in [*listed, *aside] if row["state"] == state]
     note_md = f"{counted(len(rows), 'finding')}: {totals(rows)}." if rows else ""
@@ -231,7 +234,10 @@ def show_finding(board: Board, row: Row) -> None:
             if row.get("fix_action"):
                 board.link("fixes", "A fix is proposed")
         if row.get("decided_by"):
-            st.text(f"State: {_state(row)}, by {printable(row['decided_by'])}: {printable(row['decision_reason'] or '')}")
+            st.text(
+                f"State: {_state(row | {'pending': None})}, by {printable(row['decided_by'])}: {printable(row['decision_reason'] or '')}"
+            )
+        show_decision(board, row)
         st.text(f"Finding {printable(row['finding_id'])}; the address of this page shows it again.")
 
 

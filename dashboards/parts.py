@@ -125,6 +125,7 @@ class Board:
     evaluations: list[Row]
     filters: Filters = field(default_factory=Filters)
     pages: dict[str, StreamlitPage] = field(default_factory=dict)
+    is_latest: bool = True  # an earlier snapshot is read only: nothing is planned, applied or decided from it
 
     @property
     def as_of(self) -> date:
