@@ -77,7 +77,7 @@ def _show_form(board: Board, row: Row, pending: Row | None) -> None:
         "Decide", words, default=words[0], key=f"kind-{finding_id}", label_visibility="collapsed", required=True
     )
     kind = _WORDS[word or words[0]]
-    st.caption(_MEANINGS[kind])
+    st.caption(md_escape(_MEANINGS[kind]))
     today = as_of_date(board.settings, load_rules(board.settings.rules_dir), None)
     with st.form(f"decide-{finding_id}", border=False):
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):

@@ -30,7 +30,7 @@ _CARDS_SHOWN: Final = 20
 # three lines
 _ROW_HEIGHT: Final = 66
 # what the column "Why" holds in a line, how high a line is, and how many lines a row may have
-_LINE_CHARACTERS: Final = 44
+_LINE_CHARACTERS: Final = 40
 _LINE_HEIGHT: Final = 19
 _MOST_LINES: Final = 4
 
@@ -84,7 +84,7 @@ def _state(row: Row) -> str:
     word = STATES.get(str(row.get("state")), "")
     state = f"{word} until {day(row['snoozed_until_on'])}" if row.get("snoozed_until_on") else word
     pending = pending_words(row.get("pending"))
-    return f"{state}; {pending}, from the next sync on" if pending else state
+    return f"{state}, pending: {pending}" if pending else state
 
 
 def _since(row: Row) -> str:
@@ -93,13 +93,13 @@ def _since(row: Row) -> str:
 
 COLUMNS: Final = (
     SEVERITY,
-    Column("Subject", "subject", text(190)),
-    Column("Why", "reason", text(330)),
-    Column("What to do", "what_to_do", text(250)),
-    Column("Owner", _who, text(150)),
-    Column("Due", _due, text(104)),
+    Column("Subject", "subject", text(180)),
+    Column("Why", "reason", text(300)),
+    Column("What to do", "what_to_do", text(232)),
+    Column("Owner", _who, text(138)),
+    Column("Due", _due, text(98)),
     Column("State", _state, text(110)),
-    Column("Since", _since, text(96)),
+    Column("Since", _since, text(92)),
     RECORD,
 )
 
