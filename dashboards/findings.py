@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import streamlit as st
 
+from dashboards.deciding import pending_words, show_decision, with_pending
 from dashboards.grids import MOST_CHOOSABLE, RECORD, Column, show_grid, text
 from dashboards.parts import checked_url, counted, day, heading, instant_of, link_md, md_escape, show_not_evaluated, show_nothing
 from pipelines.reports import printable
@@ -29,7 +30,7 @@ _CARDS_SHOWN: Final = 20
 # three lines
 _ROW_HEIGHT: Final = 66
 # what the column "Why" holds in a line, how high a line is, and how many lines a row may have
-_LINE_CHARACTERS: Final = 44
+_LINE_CHARACTERS: Final = 40
 _LINE_HEIGHT: Final = 19
 _MOST_LINES: Final = 4
 
@@ -81,7 +82,9 @@ STATES: Final[dict[str, str]] = {
 
 def _state(row: Row) -> str:
     word = STATES.get(str(row.get("state")), "")
-    return f"{word} until {day(row['snoozed_until_on'])}" if row.get("snoozed_until_on") else word
+    state = f"{word} until {day(row['snoozed_until_on'])}" if row.get("snoozed_until_on") else word
+    pending = pending_words(row.get("pending"))
+    return f"{state}, pending: {pending}" if pending else state
 
 
 def _since(row: Row) -> str:
@@ -90,13 +93,13 @@ def _since(row: Row) -> str:
 
 COLUMNS: Final = (
     SEVERITY,
-    Column("Subject", "subject", text(190)),
-    Column("Why", "reason", text(330)),
-    Column("What to do", "what_to_do", text(250)),
-    Column("Owner", _who, text(150)),
-    Column("Due", _due, text(104)),
+    Column("Subject", "subject", text(180)),
+    Column("Why", "reason", text(300)),
+    Column("What to do", "what_to_do", text(232)),
+    Column("Owner", _who, text(138)),
+    Column("Due", _due, text(98)),
     Column("State", _state, text(110)),
-    Column("Since", _since, text(96)),
+    Column("Since", _since, text(92)),
     RECORD,
 )
 
@@ -132,8 +135,8 @@ def show_findings(board: Board, report: str, *, nothing: str, most_height: int =
 
     What is snoozed or waived is counted, and shown to whoever asks for that state.
     """
-    listed = board.filters.keep(board.reader.findings(report))
-    aside = board.filters.keep(board.reader.set_aside(report))
+    listed = with_pending(board, board.filters.keep(board.reader.findings(report)))
+    aside = with_pending(board, board.filters.keep(board.reader.set_aside(report)))
     state = _chosen_state([*listed, *aside])
     rows = listed if state is None else [row for row in [*listed, *aside] if row["state"] == state]
     note_md = f"{counted(len(rows), 'finding')}: {totals(rows)}." if rows else ""
@@ -231,7 +234,10 @@ def show_finding(board: Board, row: Row) -> None:
             if row.get("fix_action"):
                 board.link("fixes", "A fix is proposed")
         if row.get("decided_by"):
-            st.text(f"State: {_state(row)}, by {printable(row['decided_by'])}: {printable(row['decision_reason'] or '')}")
+            st.text(
+                f"State: {_state(row | {'pending': None})}, by {printable(row['decided_by'])}: {printable(row['decision_reason'] or '')}"
+            )
+        show_decision(board, row)
         st.text(f"Finding {printable(row['finding_id'])}; the address of this page shows it again.")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
@@ -13,7 +14,7 @@ from dashboards.parts import checked_url
 from pipelines.reports import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from dashboards.queries import Row
 
@@ -22,6 +23,10 @@ MOST_CHOOSABLE: Final = 1_000
 _ROW_HEIGHT: Final = 36
 # from 60 pixels on the grid wraps text
 WRAPPING: Final = 62
+# how wide a character of a cell is on average, how high a line, and how many lines a row may have
+_CHARACTER_WIDTH: Final = 7.5
+_LINE_HEIGHT: Final = 19
+_MOST_LINES: Final = 6
 # one pixel more and the grid shows a sliver of an empty row
 _HEADER_HEIGHT: Final = 37
 
@@ -77,6 +82,13 @@ RECORD: Final = Column(
     lambda row: checked_url(row.get("record_url")),
     st.column_config.LinkColumn(width=68, display_text="Open"),
 )
+
+
+def height_of(texts: Iterable[object], width: int) -> int:
+    """Return the row height at which none of ``texts`` is cut in a column of ``width``; all rows of a grid have the same."""
+    longest = max((len(str(words)) for words in texts), default=0)
+    lines = math.ceil(longest * _CHARACTER_WIDTH / width)
+    return WRAPPING + _LINE_HEIGHT * max(min(lines, _MOST_LINES) - 3, 0)
 
 
 def frame_of(rows: list[Row], columns: Sequence[Column]) -> pd.DataFrame:

@@ -127,6 +127,7 @@ class Board:
     pages: dict[str, StreamlitPage] = field(default_factory=dict)
     # which page shows the findings of a report
     report_pages: dict[str, str] = field(default_factory=dict)
+    is_latest: bool = True  # an earlier snapshot is read only: nothing is planned, applied or decided from it
 
     @property
     def as_of(self) -> date:

@@ -38,12 +38,18 @@ EXIT_ERROR: Final = 1
 EXIT_LOCKED: Final = 75
 
 
+def record_refusal(home: Path, error: HandoffError, what: str, by: str) -> None:
+    """Record in the ledger that somebody was refused ``what``; other errors are no refusals and leave no row."""
+    if isinstance(error, NotAllowed | PlanRefused):
+        with Ledger.open(home) as ledger:
+            ledger.record_event(f"{what.split(' ', 1)[0]}_refused", what, error.sentence, at=clock.now(), actor=by)
+
+
 def failure(err: Console, error: HandoffError | OSError, settings: Settings | None = None, what: str = "", by: str = "") -> int:
     """Print what went wrong and return the exit code; a refusal is recorded in the ledger, with who asked for ``what``."""
     known = file_problem(error) if isinstance(error, OSError) else error
-    if settings is not None and isinstance(error, NotAllowed | PlanRefused):
-        with Ledger.open(settings.handoff_home) as ledger:
-            ledger.record_event(f"{what.split(' ', 1)[0]}_refused", what, known.sentence, at=clock.now(), actor=by)
+    if settings is not None:
+        record_refusal(settings.handoff_home, known, what, by)
     err.print(printable(known.sentence), markup=False)
     return EXIT_LOCKED if known.exit_code == EXIT_LOCKED else EXIT_ERROR
 

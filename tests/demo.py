@@ -23,14 +23,15 @@ def shared_demo_home(tmp_path_factory):
     with (home.parent / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not done.exists():
-            _sync(home)
+            run_command("sync", home)
             done.touch()
     return home
 
 
-def _sync(home):
+def run_command(name, home):
+    """Run a command of handoff over ``home`` in a process of its own."""
     ended = subprocess.run(
-        [sys.executable, "-m", "pipelines.cli", "sync"],
+        [sys.executable, "-m", "pipelines.cli", name],
         env=os.environ | {"HANDOFF_HOME": str(home), "PYTHONPATH": str(PROJECT_ROOT)},
         cwd=home.parent,
         capture_output=True,

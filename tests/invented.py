@@ -27,6 +27,7 @@ MONEY = "decimal(18,2)"
 # the contract of the marts, as DDL
 TABLES = {
     "marts.fct_findings": f"{_FINDING}, {_LIFECYCLE}",
+    "marts.fct_finding_states": (f"{_FINDING}, {_LIFECYCLE}, evidence_hash text, material_hash text, ended_decision_seq bigint"),
     "marts.fct_handoff_gaps": (
         f"{_FINDING}, pipeline_name text, stage_name text, stage_entered_at timestamptz, handoff_started_on date, company_name text, "
         f"deal_owner text, delivery_owner text, start_on date, end_on date, amount {MONEY}, currency text, engagement_ids text, "
@@ -501,6 +502,8 @@ def all_findings(tables):
 def publish(home, tables, run_id=RUN_ID):
     """Publish ``tables`` as a snapshot of ``home`` and return its folder; fct_findings is made of the reports' unless it is given."""
     tables = {"marts.fct_findings": all_findings(tables), **tables}
+    states = [{**row, "evidence_hash": "e", "material_hash": "m"} for row in tables["marts.fct_findings"]]
+    tables = {"marts.fct_finding_states": states, **tables}
     with warehouse.run_lock(home, what="test", started_at=SEEN):
         building = warehouse.begin_private_copy(home)
         building.unlink(missing_ok=True)

@@ -159,7 +159,7 @@ def _carry_out(run: _Applying, plan: Plan, seal: str, life: PlanLife) -> ApplyRe
             "result",
             status=result.status.value,
             sentence=result.sentence,
-            details={"url": result.url},
+            details={"url": result.url} | ({} if result.live is None else {"live": result.live}),
         )
         results.append(result)
     applied = ApplyResult(plan.plan_id, run.journal.operator, results, run.settled, duration=clock.now() - began)
@@ -225,7 +225,7 @@ def before_writing(
         sentence = (
             f"Left alone: it held {change.before!r} when planned and holds {reading.value!r} now{by}. Sync, then plan again."
         )
-        return ChangeResult(change, Status.conflict, sentence, reading.url)
+        return ChangeResult(change, Status.conflict, sentence, reading.url, live=reading.value or "")
     return None
 
 

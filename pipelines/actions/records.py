@@ -318,6 +318,7 @@ class ChangeResult:
     status: Status
     sentence: str
     url: str | None = None
+    live: str | None = None  # what the target held where the change was left alone, or would be written
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ def _rehearsed(
     except VendorError as error:
         return ChangeResult(change, Status.failed, f"The target cannot be read. {words_about(error)}")
     refusal = before_writing(change, reading, target)
-    return refusal or ChangeResult(change, Status.would_write, "It would be written.", reading.url)
+    return refusal or ChangeResult(change, Status.would_write, "It would be written.", reading.url, reading.value or "")
 
 
 def _open_words(ledger: Ledger) -> list[str]:

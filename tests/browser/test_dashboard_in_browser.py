@@ -16,7 +16,7 @@ import hostile
 import invented
 import pytest
 from dashboard_server import serving
-from demo import copied, shared_demo_home
+from demo import copied, run_command, shared_demo_home
 
 from dashboards.pages import PAGES, SECTIONS
 from pipelines.warehouse import open_current
@@ -233,6 +233,46 @@ def test_a_chart_shows_the_same_days_east_and_west_of_greenwich(browser, port):
     # zones without summer time, whose lost hour would move bars by a fraction of a pixel
     west, east = (drawn_timeline(browser, port, zone) for zone in ("America/Phoenix", "Pacific/Kiritimati"))
     assert west == east
+
+
+@pytest.mark.thorough
+def test_a_fix_goes_from_plan_to_approval_to_apply_to_verified_and_back_by_clicking(browser, demo, tmp_path):
+    home = copied(demo, tmp_path / "home")
+    with serving(home, tmp_path) as port:
+        watched = tab(browser, port, LAPTOP)
+        fixing = next(watched)
+        page = fixing.open("fixes")
+        page.get_by_role("button", name="Make a plan").click()
+        page.get_by_text("nothing has been written").wait_for(timeout=60_000)
+        fixing.settle()
+        page.get_by_role("button", name="Rehearse").click()
+        page.get_by_text(re.compile("^Rehearsed: \\d+ changes would be written")).wait_for(timeout=60_000)
+        # the marker of the first row of the plan's grid, which is the second on the page
+        fixing.settle()
+        grid = page.locator("[data-testid=stDataFrame]").nth(1)
+        grid.scroll_into_view_if_needed()
+        grid.click(position={"x": 20, "y": 62})
+        fixing.settle()
+        page.get_by_role("textbox", name="In the name of").fill("Rosa")
+        page.keyboard.press("Enter")
+        fixing.settle()
+        page.get_by_role("button", name="Approve 1 chosen change").click()
+        page.get_by_text("Rosa approves 1 change. Nothing has been written yet.").wait_for(timeout=60_000)
+        fixing.settle()
+        apply = page.get_by_role("button", name="Apply to the sandbox")
+        assert apply.is_disabled()
+        page.get_by_text(re.compile("^I have read the")).click()
+        fixing.settle()
+        apply.click()
+        page.get_by_text("1 applied and read back").wait_for(timeout=60_000)
+        page.get_by_text("○ not verified yet").wait_for()
+        run_command("sync", home)
+        page = fixing.open(page.url.split("/", 3)[3])
+        page.get_by_text("✓ verified").first.wait_for()
+        assert page.get_by_text(re.compile(r"^1 change, by load \d+\.\d+$")).is_visible()
+        page.get_by_role("button", name="Plan to take it all back").click()
+        page.get_by_text("handoff deletes nothing").first.wait_for(timeout=60_000)
+        assert list(watched) == []
 
 
 def test_a_plan_is_made_and_applied_in_the_sandbox_from_the_page(browser, demo, tmp_path):

@@ -208,7 +208,8 @@ def test_a_plan_for_a_real_account_has_no_apply_button_and_says_what_to_run(home
     save_plan(plan_for(REAL), home)
     page = open_page("fixes")
     assert apply_buttons(page) == []
-    assert "handoff apply plan-20261116T060000Z-aaaa" in [code.value for code in page.code]
+    assert any(code.value.endswith("\nhandoff apply plan-20261116T060000Z-aaaa") for code in page.code)
+    assert not [button for button in page.button if button.label.startswith("Approve")]
     assert any("no log-in" in element.value for element in page.info)
 
 
