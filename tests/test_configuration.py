@@ -71,23 +71,26 @@ def synced(home, served, **changed):
             {"HUBSPOT_ACCESS_TOKEN": "wrong", "GITHUB_TOKEN": "wrong"},
             {"hubspot": ["HubSpot", "HUBSPOT_ACCESS_TOKEN"], "github": ["GitHub", "GITHUB_TOKEN"]},
         ),
-        (
+        pytest.param(
             {"AIRTABLE_TOKEN": "wrong", "AWS_ACCESS_KEY_ID": "wrong"},
             {"airtable": ["Airtable", "AIRTABLE_TOKEN"], "aws": ["AWS", "AWS_ACCESS_KEY_ID"]},
+            marks=pytest.mark.thorough,
         ),
-        (
+        pytest.param(
             {"AIRTABLE_BASE_ID": "appDoesNotExist0", "GITHUB_PROJECT_NUMBERS": "999"},
             {
                 "airtable": ["Airtable", "AIRTABLE_BASE_ID", "appDoesNotExist0"],
                 "github": ["GitHub", "999", "GITHUB_PROJECT_NUMBERS"],
             },
+            marks=pytest.mark.thorough,
         ),
-        (
+        pytest.param(
             {"AIRTABLE_BASE_ID": None, "GITHUB_ORG": "nobody-here"},
             {
                 "airtable": ["AIRTABLE_TOKEN is set and AIRTABLE_BASE_ID is not"],
                 "github": ["GitHub", "nobody-here", "GITHUB_ORG"],
             },
+            marks=pytest.mark.thorough,
         ),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",

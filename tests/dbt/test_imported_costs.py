@@ -91,6 +91,7 @@ def test_the_real_bill_arrives_to_the_cent_and_a_second_import_changes_nothing(c
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_damaged_rows_are_set_aside_with_their_lines_and_the_rest_of_the_bill_arrives(demo_home, tmp_path):
     lines = shared_file(SAMPLE).read_text(encoding="utf-8").splitlines()[:101]
     header = next(csv.reader(lines[:1]))

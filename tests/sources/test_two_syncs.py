@@ -12,6 +12,9 @@ from pipelines.sandbox.story import build_state
 from pipelines.settings import VENDORS
 from pipelines.sources.raw import RAW_TABLES
 
+# three syncs before the first of them
+pytestmark = pytest.mark.thorough
+
 TABLES = [
     (vendor, table)
     for vendor in VENDORS
