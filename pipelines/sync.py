@@ -20,6 +20,7 @@ import duckdb
 
 from pipelines import clock, decisions, transform, warehouse
 from pipelines.actions import closing
+from pipelines.actions.opening import OpenTargets, Targets
 from pipelines.checks import ShrinkGuard
 from pipelines.drift import record_drift
 from pipelines.errors import ConfigurationError, HandoffError
@@ -236,6 +237,17 @@ def _land_files(run: _Run, imported: FileImport | None) -> None:
     run.progress.done(_source_line("Imported files", outcome))
 
 
+@contextmanager
+def _readers(settings: Settings, rules: Rules) -> Iterator[Targets]:
+    """Open the vendors for reading what no load holds."""
+    with attached(settings) as sandbox_url:
+        opened = OpenTargets(settings, rules, sandbox_url, may_write=False)
+        try:
+            yield opened
+        finally:
+            opened.close()
+
+
 def _build(run: _Run) -> None:
     _write_run_tables(run.result, run.rules, run.started_at, run.building)
     record_drift(run.building, run.previous_file, run.result.outcomes, run.rules, run.started_at)
@@ -245,7 +257,8 @@ def _build(run: _Run) -> None:
     )
     decisions.bring_in(run.home, run.building, forget_states=is_other_data)
     with Ledger.open(run.home) as ledger:
-        closing.bring_in(ledger, run.building, {outcome.source: outcome.is_sandbox for outcome in run.result.outcomes})
+        is_sandbox = {outcome.source: outcome.is_sandbox for outcome in run.result.outcomes}
+        closing.bring_in(ledger, run.building, is_sandbox, partial(_readers, run.settings, run.rules))
     run.progress.step("Building the models")
     run.result.build = transform.build(
         building_file=run.building,

@@ -18,6 +18,8 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, quote, urlsplit
 
+from pipelines.actions.github_fields import GithubFields
+from pipelines.actions.github_values import as_input, by_and_on, choice_name, item_value, objection_to
 from pipelines.actions.records import Change, Place
 from pipelines.actions.target import Answer, Connection, Reading, Write, deal_key
 from pipelines.errors import GarbageAnswer
@@ -55,6 +57,7 @@ class GithubTarget:
         self._repository_name = repository
         self._project_number = number
         self._known_fields: dict[str, dict[str, Any]] | None = None
+        self._single = GithubFields(connection, rules, organisation, self._pages)
 
     @property
     def place(self) -> Place:
@@ -72,7 +75,7 @@ class GithubTarget:
     def objection(self, change: Change) -> str | None:
         """Return why GitHub would refuse this change, from the project's fields."""
         if not change.is_creation:
-            return f"handoff changes no GitHub {change.object}"
+            return self._single.objection(change)
         if deal_key(change.natural_key, self._rules) is None:
             return "the change names no deal by which an existing issue could be found"
         if not change.values.get("title"):
@@ -81,13 +84,14 @@ class GithubTarget:
             definition = self._field(name)
             if definition is None:
                 return f"project {self._project_number} has no field {self._field_name(name)!r}"
-            if definition.get("data_type") == "single_select" and _choice_id(definition, value) is None:
-                choices = ", ".join(_choice_name(choice) for choice in definition.get("options") or [])
-                return f"the field {definition['name']} has no choice {value!r} (it has {choices})"
+            if (objection := objection_to(definition, value)) is not None:
+                return objection
         return None
 
     def read(self, change: Change, made_id: str | None = None) -> Reading:  # noqa: ARG002 - the list is as fresh as the record
-        """Return the issue that asks for the deal, with its item on the project."""
+        """Return the issue that asks for the deal, with its item on the project; or the one field that a change is about."""
+        if not change.is_creation:
+            return self._single.read(change)
         issues = [issue for issue in self._issues() if self._asks_for_the_deal(issue, change)]
         items = list({item["id"]: item for item in self._items()}.values())
         numbers = {issue["number"] for issue in issues}
@@ -101,10 +105,16 @@ class GithubTarget:
             return Reading()
         issue = issues[0]
         item = next((item for item in items if self._is_item_of(item, issue)), None)
-        return Reading(parts={"issue": issue, "item": item}, url=issue.get("html_url"), changed_by=_opener(issue))
+        return Reading(
+            parts={"issue": issue, "item": item},
+            url=issue.get("html_url"),
+            changed_by=by_and_on((issue.get("user") or {}).get("login"), issue.get("created_at")),
+        )
 
     def next_write(self, change: Change, reading: Reading) -> Write | None:
         """Return the next of the three steps, or None when the request is complete or is somebody else's."""
+        if not change.is_creation:
+            return self._single.next_write(change, reading)
         if "elsewhere" in reading.parts:
             return None
         issue, item = reading.parts.get("issue"), reading.parts.get("item")
@@ -117,12 +127,16 @@ class GithubTarget:
             return Write(2, "put it on the project", "POST", f"{self._project}/items", {"type": "Issue", "id": issue["id"]})
         missing = self._missing_values(change, item)
         if missing:
-            fields = [{"id": self._field_id(name), "value": self._field_input(name, value)} for name, value in missing.items()]
+            fields = [
+                {"id": self._field_id(name), "value": as_input(self._field(name) or {}, value)} for name, value in missing.items()
+            ]
             return Write(3, "set the project fields", "PATCH", f"{self._project}/items/{item['id']}", {"fields": fields})
         return None
 
     def difference(self, change: Change, reading: Reading) -> str | None:
-        """Return what the request holds otherwise than asked for."""
+        """Return what the request, or the one field, holds otherwise than asked for."""
+        if not change.is_creation:
+            return self._single.difference(change, reading)
         issue, item = reading.parts.get("issue"), reading.parts.get("item")
         if issue is None:
             return "there is no such issue"
@@ -131,7 +145,7 @@ class GithubTarget:
         if item is None:
             return "the issue is not on the project"
         missing = self._missing_values(change, item)
-        return "; ".join(f"{self._field_name(name)} holds {_item_value(item, self._field(name))!r}" for name in missing) or None
+        return "; ".join(f"{self._field_name(name)} holds {item_value(item, self._field(name))!r}" for name in missing) or None
 
     def send(self, write: Write) -> Answer:
         """Send one write, once. Raises VendorError."""
@@ -199,19 +213,19 @@ class GithubTarget:
         definition, key = self._field("deal_url"), deal_key(change.natural_key, self._rules)
         if definition is None or key is None or item.get("content_type") == _DRAFT:
             return False
-        return key.is_named_in(_item_value(item, definition))
+        return key.is_named_in(item_value(item, definition))
 
     def _project_values(self, change: Change) -> dict[str, str]:
         """Return what the project's fields are to hold, by canonical name; a request starts in the first column."""
         values = {name: value for name, value in change.values.items() if name not in _ISSUE_FIELDS}
         status = self._field(_FIRST_CHOICE_FIELD)
         if _FIRST_CHOICE_FIELD not in values and status is not None and status.get("options"):
-            values[_FIRST_CHOICE_FIELD] = _choice_name(status["options"][0])
+            values[_FIRST_CHOICE_FIELD] = choice_name(status["options"][0])
         return values
 
     def _missing_values(self, change: Change, item: dict[str, Any]) -> dict[str, str]:
         return {
-            name: value for name, value in self._project_values(change).items() if _item_value(item, self._field(name)) != value
+            name: value for name, value in self._project_values(change).items() if item_value(item, self._field(name)) != value
         }
 
     def _field_name(self, name: str) -> str:
@@ -223,57 +237,14 @@ class GithubTarget:
     def _field_id(self, name: str) -> Any:
         return (self._field(name) or {}).get("id")
 
-    def _field_input(self, name: str, value: str) -> object:
-        definition = self._field(name) or {}
-        if definition.get("data_type") == "single_select":
-            return _choice_id(definition, value)
-        return float(value) if definition.get("data_type") == "number" else value
-
     def _fields(self) -> dict[str, dict[str, Any]]:
         if self._known_fields is None:
             self._known_fields = {row["name"]: row for row in self._pages(f"{self._project}/fields", {})}
         return self._known_fields
 
 
-def _opener(issue: dict[str, Any]) -> str | None:
-    """Return who opened an issue and when, in words."""
-    login, opened_at = (issue.get("user") or {}).get("login"), issue.get("created_at")
-    if not login or not isinstance(opened_at, str):
-        return None
-    return f"by {login} on {opened_at[:16].replace('T', ' ')} UTC"
-
-
 def _marked_deals(body: object) -> set[str]:
     return {match["deal_id"] for match in _MARKER.finditer(body)} if isinstance(body, str) else set()
-
-
-def _choice_name(choice: dict[str, Any]) -> str:
-    """Return a choice's name; GitHub sends it as text or as {raw, html}."""
-    name = choice.get("name")
-    return str(name.get("raw")) if isinstance(name, dict) else str(name)
-
-
-def _choice_id(definition: dict[str, Any], value: str) -> Any:
-    return next((choice["id"] for choice in definition.get("options") or [] if _choice_name(choice) == value), None)
-
-
-def _item_value(item: dict[str, Any], definition: dict[str, Any] | None) -> str | None:
-    """Return what an item holds in a field, as text; GitHub wraps text and choices in objects."""
-    if definition is None:
-        return None
-    for held in item.get("fields") or []:
-        if held.get("id") == definition["id"]:
-            return _plain(held.get("value"))
-    return None
-
-
-def _plain(value: object) -> str | None:
-    if isinstance(value, dict):
-        for name in ("raw", "name", "title"):
-            if name in value:
-                return _plain(value[name])
-        return None
-    return None if value is None else str(value)
 
 
 def _issue_number(item: dict[str, Any]) -> object:

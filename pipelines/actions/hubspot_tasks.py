@@ -3,7 +3,7 @@
     POST  /crm/associations/<version>/deals/tasks/batch/read   the tasks of the deal
     POST  /crm/objects/<version>/tasks/batch/read              which of them is ours: its last line names the deal
     POST  /crm/objects/<version>/tasks                         1. the task, with its link to the deal
-    PATCH /crm/objects/<version>/tasks/{id}                    2. another list, or another owner
+    PATCH /crm/objects/<version>/tasks/{id}                    2. another list, or another owner; or its status, once nothing is missing
 
 The last line of the body also holds a hash of the text above it: a list that a person has edited is theirs, and left alone. HubSpot
 may dress the body in HTML of its own, so that only its text is compared. The properties are HubSpot's own and the same in every
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from pipelines.actions.hubspot_labels import linked_records, unlabelled_type
+from pipelines.actions.records import same
 from pipelines.actions.target import Connection, Reading, Write, deal_key
 from pipelines.errors import GarbageAnswer
 from pipelines.transport_adapters import HUBSPOT_API_VERSION as API_VERSION
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
 OBJECT: Final = "tasks"
 _PROPERTIES: Final = ("hs_task_subject", "hs_task_body", "hs_task_status", "hubspot_owner_id")
 _BATCH: Final = 100
+STATUS: Final = "status"
 _OPEN, _DONE = "NOT_STARTED", "COMPLETED"
+_STATUSES: Final = frozenset({_OPEN, _DONE, "IN_PROGRESS", "WAITING", "DEFERRED"})
 _LAST_LINE: Final = re.compile(r"handoff keeps this list \(deal (?P<deal_id>\d+), (?P<hash>[0-9a-f]{10})\)")
 
 
@@ -45,14 +48,23 @@ class HubspotTasks:
         self._link_type: dict[str, Any] | None = None
 
     def objection(self, change: Change) -> str | None:
-        """Return why no task can be made of this change."""
+        """Return why no task can be made of this change, or why its status cannot be set."""
+        if not change.is_creation:
+            is_known = change.field == STATUS and change.after in _STATUSES
+            return (
+                None
+                if is_known
+                else f"handoff only completes and reopens tasks, and does not set {change.field} to {change.after!r}"
+            )
         if deal_key(change.natural_key, self._rules) is None:
             return "the change names no deal for whose owner the task would be"
         lacking = [name for name in ("subject", "body", "due_on", "owner_id") if not change.values.get(name)]
         return f"the task has no {lacking[0]}" if lacking else None
 
     def read(self, change: Change, made_id: str | None = None) -> Reading:
-        """Return the one task that handoff keeps on the deal, or none."""
+        """Return the one task that handoff keeps on the deal, or none; or the status of the task that a change names."""
+        if not change.is_creation:
+            return self._read_status(change)
         key = deal_key(change.natural_key, self._rules)
         if key is None:
             return Reading(obstacle="the change names no deal")
@@ -70,10 +82,21 @@ class HubspotTasks:
         task, written_hash = ours[0]
         if _hash(_list_of(task)) != written_hash:
             return Reading(obstacle=f"somebody has edited the task ({self._url(task)}); it is theirs now")
-        return Reading(parts={"task": task}, url=self._url(task))
+        return Reading(value=_status(task), parts={"task": task}, url=self._url(task))
+
+    def _read_status(self, change: Change) -> Reading:
+        tasks = self._tasks([str(change.record_id)])
+        if not tasks:
+            return Reading(obstacle=f"HubSpot no longer has this task ({change.record_id})")
+        return Reading(value=_status(tasks[0]), url=self._url(tasks[0]))
 
     def next_write(self, change: Change, reading: Reading) -> Write | None:
-        """Return the POST of the task, or the PATCH of a list or owner that has changed; None when it is up to date."""
+        """Return the POST of the task, or the PATCH of a list, owner or status that is to change; None when it is up to date."""
+        if not change.is_creation:
+            if same(reading.value, change.after):
+                return None
+            body = {"properties": {"hs_task_status": change.after}}
+            return Write(1, f"set {change.field}", "PATCH", self._path(str(change.record_id)), body)
         values, task = change.values, reading.parts.get("task")
         if task is None:
             properties = {
@@ -102,17 +125,21 @@ class HubspotTasks:
             wanted |= {"hubspot_owner_id": values["owner_id"]}
         if not wanted:
             return None
-        path = f"/crm/objects/{API_VERSION}/{OBJECT}/{quote(str(task['id']), safe='')}"
-        return Write(2, "bring the task up to date", "PATCH", path, {"properties": wanted})
+        return Write(2, "bring the task up to date", "PATCH", self._path(str(task["id"])), {"properties": wanted})
 
     def difference(self, change: Change, reading: Reading) -> str | None:
         """Return what the task holds otherwise than asked for."""
+        if not change.is_creation:
+            return None if same(reading.value, change.after) else f"{change.field} holds {reading.value!r}"
         task = reading.parts.get("task")
         if task is None:
             return "there is no such task"
         if _list_of(task) != _text(change.values["body"]):
             return "the task holds another list"
         return None
+
+    def _path(self, task_id: str) -> str:
+        return f"/crm/objects/{API_VERSION}/{OBJECT}/{quote(task_id, safe='')}"
 
     def _body(self, change: Change) -> str:
         key = deal_key(change.natural_key, self._rules)
@@ -137,6 +164,11 @@ class HubspotTasks:
 
     def _url(self, task: dict[str, Any]) -> str:
         return f"{self._app_url}/record/0-27/{task['id']}"
+
+
+def _status(task: dict[str, Any]) -> str | None:
+    held = task["properties"].get("hs_task_status")
+    return None if held is None else str(held)
 
 
 def _text(body: object) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from pipelines.sandbox import github_events
 from pipelines.sandbox.exchange import Answer, Call, Refusal, Routes, serve
 from pipelines.sandbox.github_projects import Projects
 from pipelines.sandbox.github_shapes import (
@@ -87,6 +88,7 @@ class _Github:
             ("POST", f"{one}/issues", self._create),
             ("GET", f"{one}/issues/{{number}}", self._one),
             ("PATCH", f"{one}/issues/{{number}}", self._update),
+            ("GET", f"{one}/issues/{{number}}/events", self._events),
             ("GET", f"{one}/issues/{{number}}/comments", self._comments),
             ("POST", f"{one}/issues/{{number}}/comments", self._comment),
         )
@@ -272,11 +274,14 @@ class _Github:
             raise invalid("Issue", "title", "missing_field", page=f"{_ISSUES}#update-an-issue")
         now = seconds(self._world)
         self._set_pushed(held, body)
-        if title is not None:
+        who = github_events.actor(call, self._writer())
+        if title is not None and str(title) != held["title"]:
+            github_events.note(held, "renamed", who, now, rename={"from": held["title"], "to": str(title)})
             held["title"] = str(title)
         if "body" in body:
             held["body"] = body["body"]
         if state is not None and state != held["state"]:
+            github_events.note(held, {"closed": "closed"}.get(state, "reopened"), who, now, state_reason=reason)
             held["state"] = state
             held["state_reason"] = (reason or "completed") if state == "closed" else "reopened"
             held["closed_at"] = now if state == "closed" else None
@@ -299,6 +304,9 @@ class _Github:
 
     def _writer(self) -> Json:
         return {"login": "handoff-sandbox", "id": 7002, "node_id": "U_handoffsandbox"}
+
+    def _events(self, call: Call) -> Answer:
+        return numbered_page(self._world, call, github_events.listed(self._held(call)), dict)
 
     # Comments, kept with the issue
 

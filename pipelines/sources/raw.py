@@ -419,6 +419,8 @@ OPS_TABLES: Final[dict[str, Columns]] = {
         "record_url": "text",
         "written_at": "timestamp",
         "written_by": "text",
+        # of what no load holds and each sync reads one by one: verified | did_not_stick, and what was seen there
+        **dict.fromkeys(("read_status", "read_value"), "text"),
     },
     "finding_states": {  # marts.fct_finding_states as the snapshot before had it
         **dict.fromkeys(

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import sqlite3
 import urllib.request
+from contextlib import nullcontext
 
+import duckdb
 import pytest
 from command_line import run
 from loop import findings
-from write_back import change, community_change, engagement_changes
+from test_tasks import task
+from write_back import DoubleTargets, change, community_change, default_rules, engagement_changes
 
 from pipelines import clock
-from pipelines.actions.closing import note_sandbox_reset, unconfirmed_writes
+from pipelines.actions.closing import bring_in, note_sandbox_reset, unconfirmed_writes
 from pipelines.ledger import Ledger
 from pipelines.sandbox.attachment import attached
 from pipelines.settings import SANDBOX_WRITE_TOKEN, load_settings
@@ -66,6 +69,31 @@ def test_a_row_that_somebody_altered_does_not_stop_a_sync(write_back, home):
     connection.commit()
     connection.close()
     assert set(writes(home)) == {"fill-community-50"}
+
+
+def seen_in_the_vendor(home, vendors):
+    """Return the rows that a sync brings into its copy, by change."""
+    copy = home / "copy.duckdb"
+    with Ledger.open(home) as ledger:
+        bring_in(ledger, copy, SANDBOX, lambda: nullcontext(DoubleTargets(vendors, default_rules(), may_write=False)))
+    with duckdb.connect(str(copy)) as connection:
+        rows = connection.execute("select change_id, read_status, read_value from ops.writes").fetchall()
+    return {change_id: (status, value) for change_id, status, value in rows}
+
+
+def test_a_task_is_looked_at_by_each_sync_because_no_load_holds_it(write_back, home, vendors):
+    write_back.apply(write_back.saved([task(), community_change()]))
+    assert seen_in_the_vendor(home, vendors) == {
+        "task:deal-1": ("verified", "NOT_STARTED"),
+        "fill-community-50": (None, None),
+    }
+    [made] = vendors.tasks.values()
+    made["properties"]["hs_task_status"] = "COMPLETED"
+    assert seen_in_the_vendor(home, vendors)["task:deal-1"] == ("verified", "COMPLETED")
+    made["properties"]["hs_task_body"] = made["properties"]["hs_task_body"].replace("Logo", "Logo (asked)")
+    assert seen_in_the_vendor(home, vendors)["task:deal-1"] == (None, None)
+    vendors.tasks.clear()
+    assert seen_in_the_vendor(home, vendors)["task:deal-1"] == ("did_not_stick", None)
 
 
 def put_by_a_person(home, kind, record_id, **properties):

@@ -103,3 +103,37 @@ def test_a_task_without_owner_or_day_is_held_back(write_back, name, words):
 
 def test_an_undo_reports_the_task_and_deletes_nothing(write_back, vendors, made):
     assert "archive it by hand (https://app-na2.hubspot.com/contacts/4400001/record/0-27/" in why(write_back.undo("latest"))
+
+
+def completion(vendors):
+    [task_id] = vendors.tasks
+    return change(
+        f"complete:task-{task_id}",
+        finding_id="missing_intake:deal-1:logo",
+        recipe="complete_hubspot_task",
+        object="tasks",
+        record_id=task_id,
+        field="status",
+        before="NOT_STARTED",
+        after="COMPLETED",
+        policy="if_equal_before",
+        needs="hubspot",
+    )
+
+
+def test_a_task_whose_list_is_done_is_completed_and_opened_again_by_undo(write_back, vendors, made):
+    assert set(statuses(write_back.apply(write_back.saved([completion(vendors)]))).values()) == {"applied"}
+    assert made["hs_task_status"] == "COMPLETED"
+    assert write_back.plan([completion(vendors)]).equal_already == 1
+    write_back.apply(write_back.saved([], plan=write_back.undo("latest")))
+    assert made["hs_task_status"] == "NOT_STARTED"
+
+
+def test_a_task_that_a_person_has_begun_or_deleted_meanwhile_is_left_to_them(write_back, vendors, made):
+    path = write_back.saved([completion(vendors)])
+    made["hs_task_status"] = "IN_PROGRESS"
+    result = write_back.apply(path)
+    assert set(statuses(result).values()) == {"conflict"}
+    gone = completion(vendors) | {"record_id": "1"}
+    assert "no longer has this task" in why(write_back.plan([gone]))
+    assert "only completes and reopens tasks" in why(write_back.plan([completion(vendors) | {"after": "GONE"}]))

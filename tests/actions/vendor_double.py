@@ -291,11 +291,33 @@ class Vendors:
             return self._paged(
                 path, [item for item in self.items if bool(item.get("archived_at")) == wants_archived], query, "after"
             )
-        item = next(item for item in self.items if path == f"{project}/items/{item['id']}")
-        for change in body["fields"]:
-            value = {"opt1": {"id": "opt1", "name": {"raw": "New"}}}.get(change["value"], change["value"])
-            item["fields"] = [f for f in item["fields"] if f["id"] != change["id"]] + [{"id": change["id"], "value": value}]
+        if path.startswith("/repos/demo-org/bd-requests/issues/"):
+            return self._issue(method, path.rsplit("/issues/", 1)[1], body)
+        item = next((item for item in self.items if path == f"{project}/items/{item['id']}"), None)
+        if item is None:
+            return Answer(404, {"message": "Not Found"})
+        if method == "PATCH":
+            for change in body["fields"]:
+                value = {"opt1": {"id": "opt1", "name": {"raw": "New"}}}.get(change["value"], change["value"])
+                item["fields"] = [f for f in item["fields"] if f["id"] != change["id"]] + [{"id": change["id"], "value": value}]
         return Answer(200, item)
+
+    def _issue(self, method, place, body):
+        number, _, part = place.partition("/")
+        issue = next((issue for issue in self.issues if str(issue["number"]) == number), None)
+        if issue is None:
+            return Answer(404, {"message": "Not Found"})
+        if part == "events":
+            return Answer(200, issue.get("events", []))
+        if part == "comments" and method == "POST":
+            issue.setdefault("said", []).append({"id": 1, "body": body["body"]})
+            issue["comments"] = len(issue["said"])
+            return Answer(201, issue["said"][-1])
+        if part == "comments":
+            return Answer(200, issue.get("said", []))
+        if method == "PATCH":
+            issue.update(body)
+        return Answer(200, issue)
 
     def _paged(self, path, rows, query, cursor):
         start = int(query.get(cursor, "0" if cursor == "after" else "1"))

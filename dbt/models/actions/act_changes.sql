@@ -18,6 +18,12 @@ united as (
     select * from {{ ref('act_correct_drifted_fields') }}
     union all
     select * from {{ ref('act_extend_decommission_dates') }}
+    union all
+    select * from {{ ref('act_link_project_items') }}
+    union all
+    select * from {{ ref('act_close_github_requests') }}
+    union all
+    select * from {{ ref('act_complete_hubspot_tasks') }}
 ),
 
 -- what people set aside is not mended behind their back

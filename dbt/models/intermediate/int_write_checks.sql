@@ -49,6 +49,65 @@ labels as (
     group by from_id, to_object, to_id
 ),
 
+item_dates as (
+    select
+        item_values.project_number,
+        item_values.project_item_id,
+        max(item_values.value_on) as start_on
+    from {{ ref('stg_github__item_values') }} as item_values
+    inner join {{ ref('stg_github__project_fields') }} as project_fields
+        on item_values.project_number = project_fields.project_number and item_values.field_id = project_fields.field_id
+    inner join fields
+        on fields.system = 'github' and fields.object = 'project_items' and fields.canonical_field = 'start_on'
+        and project_fields.field_name = fields.vendor_field
+    group by item_values.project_number, item_values.project_item_id
+),
+
+-- single fields of other records
+cells as (
+    select
+        'airtable' as system,
+        'deliverables' as object,
+        deliverable_id as record_id,
+        'github_url' as field,
+        github_url as held_value
+    from {{ ref('stg_airtable__deliverables') }}
+    union all
+    select
+        'github' as system,
+        'project_items' as object,
+        project_number || '/' || project_item_id as record_id,
+        'deal_url' as field,
+        deal_url as held_value
+    from {{ ref('stg_github__project_items') }}
+    union all
+    select
+        'github' as system,
+        'project_items' as object,
+        items.project_number || '/' || items.project_item_id as record_id,
+        'start_on' as field,
+        cast(item_dates.start_on as varchar) as held_value
+    from {{ ref('stg_github__project_items') }} as items
+    left join item_dates
+        on items.project_number = item_dates.project_number and items.project_item_id = item_dates.project_item_id
+    union all
+    select
+        'github' as system,
+        'issues' as object,
+        split_part(repository, '/', 2) || '/' || issue_number as record_id,
+        'state' as field,
+        state as held_value
+    from {{ ref('stg_github__issues') }}
+),
+
+cell_kinds as (
+    select distinct
+        system,
+        object,
+        field
+    from cells
+),
+
 -- records that were created are known by their id, issues by their address
 made as (
     select
@@ -97,13 +156,19 @@ seen as (
         writes.*,
         statuses.load_id,
         statuses.last_complete_at,
-        kinds.system is not null and (
-            writes.is_created or fields.vendor_field is not null or writes.field like '%_label:%'
+        cell_kinds.system is not null
+        or (
+            kinds.system is not null
+            and (writes.is_created or fields.vendor_field is not null or writes.field like '%_label:%')
         ) as is_known_kind,
         coalesce(statuses.last_complete_at > writes.written_at, false) as is_loaded_since,
-        case when writes.is_created then made.made_id is not null else records.record_id is not null end as is_there,
         case
-            when records.record_id is null then null
+            when writes.read_status is not null then true
+            when writes.is_created then made.made_id is not null
+            else coalesce(records.record_id, cells.record_id) is not null
+        end as is_there,
+        case
+            when records.record_id is null then coalesce(cells.held_value, writes.read_value)
             when writes.field like '%_label:%' then labels.label_list
             when writes.system = 'airtable' then {{ airtable_text('records.cells[fields.vendor_field]') }}
             else records.cells[fields.vendor_field]
@@ -119,6 +184,17 @@ seen as (
         and writes.system = records.system
         and writes.object = records.object
         and writes.record_id = records.record_id
+    left join cells
+        on not writes.is_created
+        and writes.system = cells.system
+        and writes.object = cells.object
+        and writes.record_id = cells.record_id
+        and writes.field = cells.field
+    left join cell_kinds
+        on not writes.is_created
+        and writes.system = cell_kinds.system
+        and writes.object = cell_kinds.object
+        and writes.field = cell_kinds.field
     left join fields
         on writes.system = fields.system
         and writes.object = fields.object
@@ -155,6 +231,8 @@ final as (
         seen_value,
         is_there,
         case
+            -- what no load holds was read by itself, before the models were built
+            when read_status is not null then read_status
             when not is_known_kind or not is_loaded_since then 'not_checked'
             when is_created and is_there then 'verified'
             when is_created or not is_there then 'did_not_stick'

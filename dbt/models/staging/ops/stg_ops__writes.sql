@@ -19,7 +19,9 @@ final as (
         is_created,
         record_url,
         written_at,
-        written_by
+        written_by,
+        read_status,
+        read_value
     from source
 )
 
