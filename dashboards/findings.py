@@ -9,7 +9,18 @@ import streamlit as st
 
 from dashboards.deciding import pending_words, show_decision, with_pending
 from dashboards.grids import MOST_CHOOSABLE, RECORD, Column, show_grid, text
-from dashboards.parts import checked_url, counted, day, heading, instant_of, link_md, md_escape, show_not_evaluated, show_nothing
+from dashboards.parts import (
+    checked_url,
+    counted,
+    day,
+    heading,
+    instant_of,
+    link_md,
+    md_escape,
+    severity_of,
+    show_not_evaluated,
+    show_nothing,
+)
 from pipelines.reports import printable
 
 if TYPE_CHECKING:
@@ -33,14 +44,6 @@ _ROW_HEIGHT: Final = 66
 _LINE_CHARACTERS: Final = 40
 _LINE_HEIGHT: Final = 19
 _MOST_LINES: Final = 4
-
-
-def severity_of(row: Row) -> str:
-    """Return the key of SEVERITIES: a finding that is not certain has no severity but "unknown"."""
-    if row.get("status") == "indeterminate":
-        return "unknown"
-    severity = str(row.get("severity"))
-    return severity if severity in SEVERITIES else "low"
 
 
 def severity_badge_md(row: Row) -> str:
@@ -135,8 +138,8 @@ def show_findings(board: Board, report: str, *, nothing: str, most_height: int =
 
     What is snoozed or waived is counted, and shown to whoever asks for that state.
     """
-    listed = with_pending(board, board.filters.keep(board.reader.findings(report)))
-    aside = with_pending(board, board.filters.keep(board.reader.set_aside(report)))
+    listed = board.filters.keep(board.reader.findings(report))
+    aside = board.filters.keep(board.reader.set_aside(report))
     state = _chosen_state([*listed, *aside])
     rows = listed if state is None else [row for row in [*listed, *aside] if row["state"] == state]
     note_md = f"{counted(len(rows), 'finding')}: {totals(rows)}." if rows else ""
@@ -150,7 +153,7 @@ def show_findings(board: Board, report: str, *, nothing: str, most_height: int =
         show_nothing(board, report, nothing)
         return
     with st.container(key=f"wide-{report}"):
-        chosen = _grid(board, report, rows, most_height)
+        chosen = _grid(board, report, with_pending(board, rows), most_height)
         if chosen is None:
             st.caption("Choose a row for its evidence; the address then names it.")
     if chosen is not None:

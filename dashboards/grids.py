@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 import streamlit as st
 
-from dashboards.parts import checked_url
+from dashboards.parts import checked_url, day, link_md, md_escape
 from pipelines.reports import printable
 
 if TYPE_CHECKING:
@@ -27,6 +29,11 @@ WRAPPING: Final = 62
 _CHARACTER_WIDTH: Final = 7.5
 _LINE_HEIGHT: Final = 19
 _MOST_LINES: Final = 6
+# what a table on paper may hold
+MOST_PRINTED: Final = 500
+_VIEW: Final = "view"
+PRINT_VIEW: Final = "print"
+_NO_BREAK: Final = "\u00a0"
 # one pixel more and the grid shows a sliver of an empty row
 _HEADER_HEIGHT: Final = 37
 
@@ -96,6 +103,38 @@ def frame_of(rows: list[Row], columns: Sequence[Column]) -> pd.DataFrame:
     return pd.DataFrame({column.title: [column.of(row) for row in rows] for column in columns})
 
 
+def is_print_view() -> bool:
+    """Return whether the address asks for a page that can be printed."""
+    return st.query_params.get(_VIEW) == PRINT_VIEW
+
+
+def _printed(column: Column, row: Row) -> str:
+    """Return a cell as safe Markdown, spelled as the grid shows it."""
+    value = column.of(row)
+    kind = (column.config or {}).get("type_config", {}).get("type")
+    if value is None or value == "":
+        return ""
+    if kind == "link":
+        return link_md("Open", value)
+    if isinstance(value, list):
+        return md_escape(", ".join(str(item) for item in value)).replace(" ", _NO_BREAK)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, date):
+        return md_escape(day(value)).replace(" ", _NO_BREAK)
+    if isinstance(value, int | float):
+        return md_escape(f"{value:,.0f} %" if kind == "progress" else f"{value:,.2f}".removesuffix(".00"))
+    return md_escape(str(value))
+
+
+def _show_table(rows: list[Row], columns: Sequence[Column]) -> None:
+    """Show ``rows`` in full, as a table that paper can hold."""
+    shown = rows[:MOST_PRINTED]
+    st.table(pd.DataFrame({column.title: [_printed(column, row) for row in shown] for column in columns}), hide_index=True)
+    if len(rows) > len(shown):
+        st.caption(f"The first {len(shown):,} of {len(rows):,}; the CSV file has all.")
+
+
 def show_grid(
     rows: list[Row],
     columns: Sequence[Column],
@@ -106,6 +145,11 @@ def show_grid(
     **options: Any,
 ) -> Any:
     """Show ``rows`` as a grid that is as tall as its rows, up to ``most_height`` pixels. ``name`` is what a screen reader says."""
+    if is_print_view():
+        _show_table(rows, columns)
+        return SimpleNamespace(
+            selection=SimpleNamespace(**(options.get("selection_default") or {}).get("selection", {"rows": []}))
+        )
     height = min(row_height * len(rows) + _HEADER_HEIGHT, most_height)
     return st.dataframe(
         frame_of(rows, columns),

@@ -131,7 +131,9 @@ def history(board: Board, limit: int) -> list[Row]:
 
 
 def pending_decisions(board: Board) -> dict[str, Row]:
-    """Return the last decision about each finding that the snapshot does not know of yet, by finding."""
+    """Return the last decision about each finding that the latest snapshot does not know of yet, by finding."""
+    if not board.is_latest:
+        return {}
 
     def read(ledger: Ledger) -> dict[str, Row]:
         last: dict[str, Row] = {}

@@ -11,9 +11,10 @@ import duckdb
 import streamlit as st
 from pydantic import ValidationError
 
+from dashboards.grids import PRINT_VIEW, is_print_view
 from dashboards.pages import PAGES, REPORT_PAGES, SECTIONS
-from dashboards.parts import Board, Filters, choose_filters, md_escape, show_freshness
-from dashboards.queries import current_reader
+from dashboards.parts import Board, Filters, choose_filters, md_escape, show_freshness, show_whose
+from dashboards.snapshots import asked_reader, choose_snapshot, show_that_it_is_old
 from pipelines.errors import HandoffError
 from pipelines.settings import load_settings
 
@@ -24,8 +25,10 @@ _FOLDER: Final = Path(__file__).resolve().parent
 
 def _open_board() -> Board:
     settings = load_settings()
-    reader = current_reader(settings.handoff_home)
-    return Board(reader, settings, run=reader.run(), sources=reader.sources(), evaluations=reader.evaluations())
+    reader, is_latest = asked_reader(settings.handoff_home)
+    return Board(
+        reader, settings, run=reader.run(), sources=reader.sources(), evaluations=reader.evaluations(), is_latest=is_latest
+    )
 
 
 def _say(error: Exception) -> None:
@@ -70,7 +73,8 @@ def main() -> None:
     name = next(name for name, page in pages.items() if page.url_path == chosen.url_path)
     st.set_page_config(page_title=f"{PAGES[name].TITLE} - handoff")
     try:
-        shown["board"] = replace(board, filters=_show_head(board, name), pages=pages, report_pages=REPORT_PAGES)
+        board = replace(board, pages=pages, report_pages=REPORT_PAGES)
+        shown["board"] = replace(board, filters=_show_head(board, name))
         chosen.run()
     except (HandoffError, *_OTHER_VERSION) as error:
         _say(error)
@@ -84,6 +88,14 @@ def _show_head(board: Board, name: str) -> Filters:
             st.title(page.TITLE, anchor=False)
             st.markdown(page.QUESTION)
         filters = choose_filters(board.reader) if page.HAS_FILTERS else Filters()
+    if is_print_view() and filters.are_set:
+        st.text(f"Only {filters.words}.")
     with st.container(gap="xsmall"):
+        with st.container(horizontal=True, key="whose", gap="small", vertical_alignment="center"):
+            show_whose(board)
+            with st.container(horizontal=True, key="views", width="content", gap="small", vertical_alignment="center"):
+                choose_snapshot(board)
+                replace(board, filters=filters).link(name, "Print view", icon=":material/print:", view=PRINT_VIEW)
         show_freshness(board)
+        show_that_it_is_old(board)
     return filters

@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
-from pipelines.reports import as_csv, printable
+from dashboards.exports import export_buttons
+from pipelines.reports import printable
 from pipelines.settings import VENDORS
 
 if TYPE_CHECKING:
@@ -84,6 +85,17 @@ def counted(number: int, singular: str, plural: str | None = None) -> str:
     return f"{number:,} {singular if number == 1 else plural or f'{singular}s'}"
 
 
+SEVERITIES: Final = ("blocker", "high", "medium", "low", "unknown")
+
+
+def severity_of(row: Row) -> str:
+    """Return the severity of a finding; one that is not certain has none but "unknown"."""
+    if row.get("status") == "indeterminate":
+        return "unknown"
+    severity = str(row.get("severity"))
+    return severity if severity in SEVERITIES else "low"
+
+
 @dataclass(frozen=True)
 class Filters:
     """What the reader asked to see; the address carries it."""
@@ -91,26 +103,37 @@ class Filters:
     owner: str | None = None
     team: str | None = None
     community: str | None = None
+    severities: tuple[str, ...] = ()
 
     @property
     def are_set(self) -> bool:
         """Whether anything is left out."""
-        return any((self.owner, self.team, self.community))
+        return any((self.owner, self.team, self.community, self.severities))
+
+    @property
+    def query(self) -> dict[str, str | list[str]]:
+        """The filters as a link carries them."""
+        kept = {"owner": self.owner, "team": self.team, "community": self.community}
+        return {name: value for name, value in kept.items() if value} | (
+            {"severity": list(self.severities)} if self.severities else {}
+        )
 
     @property
     def words(self) -> str:
         """The filters in words, as plain text."""
-        parts = (("owner", self.owner), ("team", self.team), ("community", self.community))
+        severities = " or ".join(self.severities)
+        parts = (("owner", self.owner), ("team", self.team), ("community", self.community), ("severity", severities))
         return ", ".join(f"{name} {value}" for name, value in parts if value)
 
     def keep(self, rows: Iterable[Row], *, owners: Sequence[str] = ("owner",), community: str = "community_name") -> list[Row]:
-        """Return the rows that fit. ``owners`` are the columns that name a person; the team filters rows that have a team."""
+        """Return the rows that fit. ``owners`` are the columns that name a person; team and severity filter findings only."""
         return [
             row
             for row in rows
             if (self.owner is None or self.owner in {row.get(name) for name in owners})
             and (self.team is None or row.get("owner_team", self.team) == self.team)
             and (self.community is None or row.get(community) == self.community)
+            and (not self.severities or "finding_id" not in row or severity_of(row) in self.severities)
         ]
 
 
@@ -139,10 +162,11 @@ class Board:
         """Return the rules that could not be judged from complete data, of one report or of all."""
         return [row for row in self.evaluations if row["gate"] != "evaluated" and report in {None, row["report"]}]
 
-    def link(self, page: str, label: str, **more: str) -> None:
-        """Show a link to another page that keeps the filters; ``more`` is added to the address."""
-        kept = {name: value for name, value in vars(self.filters).items() if value} | more
-        st.page_link(self.pages[page], label=label, query_params=kept, icon=":material/arrow_forward:")
+    def link(self, page: str, label: str, *, icon: str = ":material/arrow_forward:", **more: str) -> None:
+        """Show a link to another page that keeps the filters and the snapshot; ``more`` is added to the address."""
+        snapshot = {} if self.is_latest else {"snapshot": self.reader.run_id}
+        kept: dict[str, Any] = self.filters.query | snapshot | more
+        st.page_link(self.pages[page], label=label, query_params=kept, icon=icon)
 
     def link_report(self, report: str, label: str | None = None, **more: str) -> None:
         """Show a link to the page with a report's findings, by the page's title if there is no ``label``; nothing if none has them."""
@@ -169,12 +193,31 @@ def _option(name: str, label: str, known: list[str], placeholder: str, *, width:
 
 
 def choose_filters(reader: Reader) -> Filters:
-    """Show the filters, bound to ``?team=``, ``?owner=`` and ``?community=``, and return what is chosen."""
+    """Show the filters, bound to ``?severity=``, ``?team=``, ``?owner=`` and ``?community=``, and return what is chosen."""
     with st.container(horizontal=True, key="filters", gap="small", width="content"):
+        severities = _severities()
         team = _option("team", "Team", reader.teams(), "Every team", width=150)
         owner = _option("owner", "Owner", reader.owners(), "Every owner", width=220)
         community = _option("community", "Community", reader.communities(), "Every community", width=250)
-    return Filters(owner=owner, team=team, community=community)
+    return Filters(owner=owner, team=team, community=community, severities=severities)
+
+
+def _severities() -> tuple[str, ...]:
+    asked = st.query_params.get_all("severity")
+    # a link that people write by hand may name several at once, with commas
+    if any("," in words for words in asked):
+        named = {word.strip().casefold() for words in asked for word in words.split(",")}
+        st.session_state["severity"] = [severity for severity in SEVERITIES if severity in named]
+    chosen: list[str] = st.multiselect(
+        "Severity",
+        SEVERITIES,
+        key="severity",
+        placeholder="Every severity",
+        label_visibility="collapsed",
+        bind="query-params",
+        width=200,
+    )
+    return tuple(severity for severity in SEVERITIES if severity in chosen)
 
 
 _FRESHNESS: Final[dict[str, tuple[str, str, str]]] = {
@@ -184,24 +227,31 @@ _FRESHNESS: Final[dict[str, tuple[str, str, str]]] = {
 }
 
 
-def show_freshness(board: Board) -> None:
-    """Show whose data it is, as of when, and how fresh each source is; problems in full, with what they mean."""
+def show_whose(board: Board) -> None:
+    """Show whose data it is, as of when, and on a phone how many sources are complete."""
     complete = sum(source["status"] == "complete" for source in board.sources)
-    real = [source for source in board.sources if source["source"] in VENDORS and not source["is_sandbox"]]
-    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
-        if board.run["is_sandbox"]:
-            st.badge(
-                "SANDBOX: invented records" if real else "SANDBOX: invented organisation",
-                icon=":material/science:",
-                color="violet",
-            )
-        st.badge(f"As of {long_day(board.as_of)}", icon=":material/event:", color="gray")
-        with st.container(key="narrow-freshness", width="content"):
-            colour: Any = "green" if complete == len(board.sources) else "orange"
-            st.badge(f"{complete} of {counted(len(board.sources), 'source')} complete", icon=":material/database:", color=colour)
+    if board.run["is_sandbox"]:
+        st.badge(
+            "SANDBOX: invented records" if _is_mixed(board) else "SANDBOX: invented organisation",
+            icon=":material/science:",
+            color="violet",
+        )
+    st.badge(f"As of {long_day(board.as_of)}", icon=":material/event:", color="gray")
+    with st.container(key="narrow-freshness", width="content"):
+        colour: Any = "green" if complete == len(board.sources) else "orange"
+        st.badge(f"{complete} of {counted(len(board.sources), 'source')} complete", icon=":material/database:", color=colour)
+
+
+def _is_mixed(board: Board) -> bool:
+    """Return whether some vendors are real and others are not."""
+    return any(source["source"] in VENDORS and not source["is_sandbox"] for source in board.sources)
+
+
+def show_freshness(board: Board) -> None:
+    """Show how fresh each source is; problems in full, with what they mean."""
     with st.container(horizontal=True, key="wide-freshness", gap="xsmall", vertical_alignment="center"):
         for source in board.sources:
-            _show_source(source, is_mixed=bool(real))
+            _show_source(source, is_mixed=_is_mixed(board))
     for source in board.sources:
         if source["status"] != "complete":
             _show_source_problem(source)
@@ -256,24 +306,11 @@ def show_nothing(board: Board, report: str | None, what: str) -> None:
 
 
 def heading(title: str, note_md: str = "", *, board: Board | None = None, rows: list[Row] | None = None, name: str = "") -> None:
-    """Show a section's title with a line below it, and beside it ``rows`` as a CSV file called ``name``."""
+    """Show a section's title with a line below it, and beside it ``rows`` as files called ``name``."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         with st.container(width="stretch", gap="small", key=f"heading-{title}"):
             st.header(title, anchor=False)
             if note_md:
                 st.caption(note_md)
         if board is not None and rows:
-            csv_button(rows, name, board)
-
-
-def csv_button(rows: list[Row], name: str, board: Board) -> None:
-    """Offer ``rows`` as a CSV file in which no cell starts a formula; the same columns as `handoff report --format csv`."""
-    st.download_button(
-        f"CSV ({counted(len(rows), 'row')})",
-        data=lambda: as_csv(rows),
-        file_name=f"{name}-{board.as_of.isoformat()}.csv",
-        mime="text/csv",
-        on_click="ignore",
-        icon=":material/download:",
-        key=f"csv-{name}",
-    )
+            export_buttons(rows, name, board)

@@ -17,7 +17,7 @@ from pipelines.warehouse import NoSnapshot, Snapshot, current_version, open_curr
 Row = dict[str, Any]
 
 # Readers of one process share a snapshot; the one before stays open for sessions that are in the middle of a page.
-_SNAPSHOTS_OPEN: Final = 3
+_SNAPSHOTS_OPEN: Final = 5
 _ANSWERS_KEPT: Final = 120
 # states in which a finding is left out of the lists
 SET_ASIDE: Final = ("snoozed", "waived")
@@ -215,9 +215,22 @@ class Reader:
         """Answer the SQL of somebody else: ``make_plan`` brings its own, and a process can open a snapshot only once."""
         return _opened(self.version).rows(sql)
 
+    def snapshot(self) -> Snapshot:
+        """Return the snapshot itself, for papers that are made of it: it is shared, so it is not to be closed."""
+        return _opened(self.version)
+
     def source_tables(self) -> list[Row]:
         """Return how many rows each raw table holds."""
         return _rows(self.version, _TABLES)
+
+
+def opened_reader(version: str) -> Reader:
+    """Return a Reader of a snapshot that is kept. Raises NoSnapshot when it was removed meanwhile."""
+    try:
+        _opened(version)
+    except duckdb.Error as error:
+        raise NoSnapshot(f"The snapshot {Path(version).name} could not be read. Run `handoff doctor`.") from error
+    return Reader(version)
 
 
 def current_reader(home: Path) -> Reader:

@@ -311,6 +311,14 @@ class Snapshot:
         self._connection.close()
 
 
+def published_at_of(version: Path) -> datetime | None:
+    """Return when a snapshot was published (UTC), from its manifest; None where that cannot be read."""
+    try:
+        return datetime.fromisoformat(json.loads((version / "manifest.json").read_text(encoding="utf-8"))["published_at"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def open_as_of(home: Path, day: date) -> Snapshot:
     """Open the newest retained snapshot that speaks of ``day`` or of a day before. Raises NoSnapshot, naming the first day there is."""
     root = Layout(home).versions

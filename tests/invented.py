@@ -499,7 +499,7 @@ def all_findings(tables):
     ]
 
 
-def publish(home, tables, run_id=RUN_ID):
+def publish(home, tables, run_id=RUN_ID, as_of=AS_OF):
     """Publish ``tables`` as a snapshot of ``home`` and return its folder; fct_findings is made of the reports' unless it is given."""
     tables = {"marts.fct_findings": all_findings(tables), **tables}
     states = [{**row, "evidence_hash": "e", "material_hash": "m"} for row in tables["marts.fct_findings"]]
@@ -520,4 +520,4 @@ def publish(home, tables, run_id=RUN_ID):
                     values = [row.get(column) for column in known]
                     connection.execute(f"insert into {name} values ({', '.join('?' * len(known))})", values)
             connection.execute("commit; checkpoint")
-        return warehouse.publish(home, run_id, {"published_at": SEEN.isoformat(), "as_of": AS_OF.isoformat()})
+        return warehouse.publish(home, run_id, {"published_at": SEEN.isoformat(), "as_of": as_of.isoformat()})

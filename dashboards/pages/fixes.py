@@ -43,6 +43,9 @@ _PLAN_COLUMNS: Final = (
 def show(board: Board) -> None:
     """Show the page."""
     _show_proposed(board)
+    if not board.is_latest:
+        st.info("Plans and their history are shown with the latest snapshot.", icon=":material/history:")
+        return
     _show_plans(board)
     _show_history(board)
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import streamlit as st
 
-from dashboards.findings import card, severity_of, totals
-from dashboards.parts import counted, heading, md_escape, show_not_evaluated, show_nothing
+from dashboards.findings import card, totals
+from dashboards.parts import counted, heading, md_escape, severity_of, show_not_evaluated, show_nothing
 
 if TYPE_CHECKING:
     from dashboards.parts import Board

@@ -197,6 +197,17 @@ def test_the_csv_file_holds_the_findings_of_the_page(laptop, demo):
     assert {row["finding_id"] for row in rows} == {row["finding_id"] for row in findings(demo, "handoff-gaps")}
 
 
+@pytest.mark.thorough
+def test_on_paper_there_are_tables_and_nothing_to_click(laptop, demo):
+    page = laptop.open("handoff?view=print")
+    page.locator("table").first.wait_for()
+    page.emulate_media(media="print")
+    assert page.locator("table tbody tr").count() >= len(findings(demo, "handoff-gaps"))
+    for hidden in ("header", "[data-testid=stDownloadButton]", "[data-testid=stSelectbox]"):
+        assert not page.locator(hidden).first.is_visible()
+    assert len(re.findall(rb"/Type\s*/Page\b", page.pdf(prefer_css_page_size=True))) > 1
+
+
 def test_on_a_phone_the_worst_finding_comes_first_and_nothing_scrolls_sideways(phone, demo):
     for path in ("", "handoff", "budget"):
         page = phone.open(path)
