@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -186,13 +185,9 @@ def _snapshots(settings: Settings) -> Iterator[Examined]:
 def _snapshot(version: Path, *, is_current: bool) -> Examined:
     name = f"Snapshot {version.name}{' (current)' if is_current else ''}"
     repair = "Run `handoff sync` to publish a sound one." if is_current else f"It is not in use; remove {version}."
-    try:
-        expected = json.loads((version / "manifest.json").read_text(encoding="utf-8"))["sha256"]
-        actual = warehouse.sha256_of(version / warehouse.FILE_NAME)
-    except (OSError, ValueError, KeyError) as error:
-        return Examined(False, f"{name} is not whole ({type(error).__name__}: {error}). {repair}")
-    if actual != expected:
-        return Examined(False, f"{name} was changed after it was published (its SHA-256 differs). {repair}")
+    problem = warehouse.problem_of(version)
+    if problem is not None:
+        return Examined(False, f"{name} {problem}. {repair}")
     return Examined(True, f"{name} is as it was published.")
 
 

@@ -4,7 +4,7 @@
     plans     made, apply_started, apply_finished
     changes   for each write: the intent before the request, the outcome after it, one result for each change, what a later load found
     decisions what people decided about findings: acknowledged, snoozed, waived, reopened
-    events    refusals and whatever else somebody may ask about later
+    events    refusals, rollbacks, redactions and whatever else somebody may ask about later
 
 Every row carries a SHA-256 over its content and the hash of the row before it, over all five tables in one chain, and a seal made
 with the key of this home; the sealed ``head`` names the last row. :meth:`Ledger.verify` names the first row that is not as it was
@@ -17,6 +17,7 @@ LEDGER_URL names (ledger_store.py). The tables are in ledger_tables.py.
 from __future__ import annotations
 
 import json
+import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -26,9 +27,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from pipelines.actions.seal import fits, home_key, seal_of
 from pipelines.errors import HandoffError
 from pipelines.ledger_store import FILE_NAME, Store, is_begun, store_of
-from pipelines.ledger_tables import CHANGES, DECISIONS, EVENTS, HEAD, METADATA, PLANS, RUNS, Row, in_sequence, row_hash
+from pipelines.ledger_tables import CHANGES, DECISIONS, EVENTS, HEAD, PLANS, RUNS, TABLES, Row, in_sequence, redacted, row_hash
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import date, datetime
     from pathlib import Path
 
@@ -36,6 +38,8 @@ __all__ = ["FILE_NAME", "Ledger", "LedgerProblem", "Row", "Verification"]
 
 _PURPOSE: Final = "ledger"
 _GENESIS: Final = "0" * 64
+# the kind of the events that vouch for redacted rows
+REDACTED: Final = "redacted"
 
 
 class LedgerProblem(HandoffError):
@@ -72,6 +76,21 @@ def _stored(value: str | None) -> str | None:
     return value.replace("\0", "\\u0000").encode("utf-8", "backslashreplace").decode()
 
 
+def _vouched(connection: Connection) -> dict[tuple[str, int], str]:
+    """Return for each redacted row the hash of what it holds now, as the last event about it has it; events are checked with the chain."""
+    hashes: dict[tuple[str, int], str] = {}
+    query = select(EVENTS.c.seq, EVENTS.c.details).where(EVENTS.c.kind == REDACTED).order_by(EVENTS.c.seq)
+    for event in connection.execute(query):
+        try:
+            found = {
+                (str(item["table"]), int(item["seq"])): str(item["content_hash"]) for item in json.loads(event.details)["rows"]
+            }
+        except (ValueError, TypeError, KeyError):
+            continue  # an altered event does not fit its own hash
+        hashes.update({key: value for key, value in found.items() if key[1] < event.seq})
+    return hashes
+
+
 class Ledger:
     """One open ledger."""
 
@@ -89,7 +108,7 @@ class Ledger:
         store = store_of(home)
         ledger = cls(store, key)
         try:
-            METADATA.create_all(store.engine.execution_options(writes=True))
+            store.make_tables()
         except SQLAlchemyError as error:
             store.engine.dispose()
             raise ledger._damaged(error) from error
@@ -163,20 +182,55 @@ class Ledger:
         """Record something else that somebody may ask about later, such as a refusal."""
         self._append(EVENTS, at, kind=kind, subject=subject, sentence=sentence, actor=actor, details=details)
 
+    def redact(self, replace: Callable[[str], str], sentence: str, *, at: datetime, actor: str) -> int:
+        """Replace texts in every row, whole or not at all, and return in how many; the chain stays verifiable.
+
+        A redacted row keeps the hash that the rows after it rest on. What it holds now is vouched for by an event, chained and sealed like
+        every row, with a hash of its own. What it held before is gone from the file, and its salt with it, so that the old hash does not
+        even confirm a guess.
+        """
+        changed: list[Row] = []
+        try:
+            with self._engine.execution_options(writes=True).begin() as connection:
+                self._store.begin_writing(connection)
+                for table, row in list(in_sequence(connection)):
+                    new = redacted(row, replace)
+                    if new == row or (table is EVENTS and row["kind"] == REDACTED):
+                        continue
+                    connection.execute(update(table).where(table.c.seq == row["seq"]).values(**new))
+                    changed.append({"table": table.name, "seq": row["seq"], "content_hash": row_hash(table, new)})
+                self._add(
+                    connection,
+                    EVENTS,
+                    at,
+                    kind=REDACTED,
+                    subject="ledger",
+                    sentence=sentence,
+                    actor=actor,
+                    details={"rows": changed},
+                )
+            self._store.compact()
+        except SQLAlchemyError as error:
+            raise self._damaged(error) from error
+        return len(changed)
+
     def _append(self, table: Table, at: datetime, **columns: object) -> None:
         try:
             with self._engine.execution_options(writes=True).begin() as connection:
                 self._store.begin_writing(connection)
-                seq, previous_hash = self._head(connection)
-                row: Row = {column.name: None for column in table.columns}
-                row.update({name: _stored(_text(value)) for name, value in columns.items()})
-                row.update(seq=seq + 1, at=at.isoformat(), previous_hash=previous_hash)
-                row["row_hash"] = row_hash(table, row)
-                row["seal"] = seal_of(self._key, _PURPOSE, {"row": row["row_hash"]})
-                connection.execute(insert(table).values(**row))
-                self._write_head(connection, seq + 1, row["row_hash"])
+                self._add(connection, table, at, **columns)
         except SQLAlchemyError as error:
             raise self._damaged(error) from error
+
+    def _add(self, connection: Connection, table: Table, at: datetime, **columns: object) -> None:
+        seq, previous_hash = self._head(connection)
+        row: Row = {column.name: None for column in table.columns}
+        row.update({name: _stored(_text(value)) for name, value in columns.items()})
+        row.update(seq=seq + 1, at=at.isoformat(), salt=secrets.token_hex(16), previous_hash=previous_hash)
+        row["row_hash"] = row_hash(table, row)
+        row["seal"] = seal_of(self._key, _PURPOSE, {"row": row["row_hash"]})
+        connection.execute(insert(table).values(**row))
+        self._write_head(connection, seq + 1, row["row_hash"])
 
     def _head(self, connection: Connection) -> tuple[int, str]:
         head = connection.execute(select(HEAD.c.seq, HEAD.c.row_hash).where(HEAD.c.id == 1)).one_or_none()
@@ -228,6 +282,50 @@ class Ledger:
         except SQLAlchemyError as error:
             raise self._damaged(error) from error
 
+    def contents(self) -> dict[str, list[Row]]:
+        """Return all rows of each table and the head, as they stood at one moment."""
+        try:
+            with self._store.reading().connect() as connection:
+                rows: dict[str, list[Row]] = {table.name: [] for table in TABLES}
+                for table, row in in_sequence(connection):
+                    rows[table.name].append(row)
+                rows[HEAD.name] = [dict(row) for row in connection.execute(select(HEAD)).mappings()]
+                return rows
+        except SQLAlchemyError as error:
+            raise self._damaged(error) from error
+
+    def adopt(self, contents: dict[str, list[Row]]) -> bool:
+        """Take over what :meth:`contents` returned elsewhere, whole or not at all; False when these rows are here already.
+
+        Raises LedgerProblem when other rows are here, or when the rows do not prove themselves with the key of this home.
+        """
+        try:
+            with self._engine.execution_options(writes=True).begin() as connection:
+                self._store.begin_writing(connection)
+                if self._head(connection)[0]:
+                    self._check_beginning(connection, contents)
+                    return False
+                for table in (*TABLES, HEAD):
+                    if contents[table.name]:
+                        connection.execute(insert(table), contents[table.name])
+                found = self._verify(connection)
+                if not found.is_sound:
+                    raise LedgerProblem(
+                        f"{found.problem} If it was sealed by another home, copy that home's plan.key here first. Nothing was changed."
+                    )
+                return True
+        except SQLAlchemyError as error:
+            raise self._damaged(error) from error
+
+    def _check_beginning(self, connection: Connection, contents: dict[str, list[Row]]) -> None:
+        here = {(table.name, row["seq"]): row["row_hash"] for table, row in in_sequence(connection)}
+        theirs = {(table.name, row["seq"]): row["row_hash"] for table in TABLES for row in contents[table.name]}
+        if not theirs.items() <= here.items():
+            raise LedgerProblem(
+                f"The ledger {self.place} holds other rows already, and two ledgers cannot become one. Use an empty home; "
+                "nothing was changed."
+            )
+
     @property
     def place(self) -> str:
         """Where the ledger is, in words."""
@@ -258,9 +356,10 @@ class Ledger:
 
     def _verify(self, connection: Connection) -> Verification:
         expected, previous_hash = 1, _GENESIS
+        vouched = _vouched(connection)
         for table, row in in_sequence(connection):
             name = f"{table.name} row {row['seq']}"
-            problem = self._row_problem(table, row, expected, previous_hash)
+            problem = self._row_problem(table, row, expected, previous_hash, vouched.get((table.name, row["seq"])))
             if problem is not None:
                 return Verification(expected - 1, previous_hash, f"The ledger was altered: {name} {problem}.", name)
             expected, previous_hash = expected + 1, row["row_hash"]
@@ -278,12 +377,12 @@ class Ledger:
             return Verification(count, previous_hash, f"The ledger was altered: {name} is missing; there were {seq} rows.", name)
         return Verification(count, previous_hash)
 
-    def _row_problem(self, table: Table, row: Row, expected: int, previous_hash: str) -> str | None:
+    def _row_problem(self, table: Table, row: Row, expected: int, previous_hash: str, redacted_hash: str | None) -> str | None:
         if row["seq"] != expected:
             return f"stands where row {expected} should be"
         if row["previous_hash"] != previous_hash:
             return "does not follow the row before it"
-        if row["row_hash"] != row_hash(table, row):
+        if row_hash(table, row) not in {row["row_hash"], redacted_hash}:
             return "does not fit its hash"
         if not fits(self._key, _PURPOSE, {"row": row["row_hash"]}, str(row["seal"])):
             return "was not sealed with the key of this home"

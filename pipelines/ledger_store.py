@@ -6,12 +6,14 @@ A commit is on the disk before it returns, and writers wait for one another, so 
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, inspect
 from sqlalchemy.engine import make_url
 
+from pipelines.ledger_tables import METADATA, TABLES
 from pipelines.settings import ledger_url
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 FILE_NAME: Final = "ledger.sqlite"
 # Another process of this home may be writing its row; it needs milliseconds.
 _BUSY_SECONDS: Final = 15
+_SALT: Final = "salt"
 _POSTGRESQL: Final = "postgresql"
 _DRIVER: Final = "postgresql+pg8000"
 
@@ -44,6 +47,26 @@ class Store:
             f"The ledger {self.path} cannot be used ({first_line}). If its disk is full, make room; if the file is damaged, "
             "move it away, keep it for your records, and run the command again: handoff begins a new one."
         )
+
+    def make_tables(self) -> None:
+        """Make the tables that are not there yet, and the columns that a ledger of an earlier version lacks."""
+        engine = self.engine.execution_options(writes=True)
+        METADATA.create_all(engine)
+        inspector = inspect(engine)
+        for table in TABLES:
+            if _SALT not in {column["name"] for column in inspector.get_columns(table.name)}:
+                with engine.begin() as connection:
+                    connection.exec_driver_sql(f"alter table {table.name} add column {_SALT} text")
+
+    def compact(self) -> None:
+        """Write the tables anew, so that no page keeps what a row once held."""
+        if self.engine.dialect.name == _POSTGRESQL:
+            with self.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+                for table in TABLES:
+                    connection.exec_driver_sql(f"vacuum full {table.name}")
+            return
+        with closing(self.engine.raw_connection()) as file:  # SQLite does this outside of transactions only
+            file.cursor().execute("vacuum")
 
     def begin_writing(self, connection: Connection) -> None:
         """Let this transaction be the only one that appends; SQLite's has seen to that when it began."""
@@ -105,6 +128,8 @@ def _configure_sqlite(connection: Any, _: object) -> None:
     # EXTRA is FULL and also syncs the folder once the rollback journal is gone
     cursor.execute("pragma synchronous = EXTRA")
     cursor.execute("pragma journal_mode = DELETE")
+    # what is replaced is overwritten with zeros
+    cursor.execute("pragma secure_delete = ON")
     cursor.close()
 
 

@@ -13,11 +13,12 @@ from sqlalchemy import Column, Connection, Integer, MetaData, Table, Text, selec
 from pipelines.actions.seal import sha256_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 Row = dict[str, Any]
 
 METADATA: Final = MetaData()
+_NEVER_REDACTED: Final = frozenset({"at", "salt", "previous_hash", "row_hash", "seal"})
 
 
 def _chained(name: str, *columns: str) -> Table:
@@ -27,6 +28,9 @@ def _chained(name: str, *columns: str) -> Table:
         Column("seq", Integer, primary_key=True, autoincrement=False),  # one sequence over all tables
         Column("at", Text, nullable=False),  # ISO 8601, UTC
         *(Column(column, Text) for column in columns),
+        Column(
+            "salt", Text
+        ),  # keeps the hash from confirming a guess once the row is redacted; null then, and in the rows of old
         Column("previous_hash", Text, nullable=False),
         Column("row_hash", Text, nullable=False),
         Column("seal", Text, nullable=False),
@@ -79,9 +83,19 @@ HEAD: Final = Table(
 def row_hash(table: Table, row: Row) -> str:
     """Return the SHA-256 over the content of a row, its table's name and the hash of the row before it."""
     content = {name: value for name, value in row.items() if name not in {"row_hash", "seal"}}
+    if content.get("salt") is None:
+        content.pop("salt", None)  # rows written before there were salts keep their hashes
     return sha256_of(
         {"table": table.name, **{name: value if name == "seq" else _comparable(value) for name, value in content.items()}}
     )
+
+
+def redacted(row: Row, replace: Callable[[str], str]) -> Row:
+    """Return ``row`` with its texts replaced; its hash, seal and place in the chain stay, its salt goes when something was replaced."""
+    new = {
+        name: replace(value) if isinstance(value, str) and name not in _NEVER_REDACTED else value for name, value in row.items()
+    }
+    return new if new == row else {**new, "salt": None}
 
 
 def _comparable(value: object) -> str | None:

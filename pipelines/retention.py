@@ -19,12 +19,17 @@ VERSIONS_KEPT: Final = 5
 DAYS_KEPT: Final = 7
 # a year and the month that it is compared with
 MONTHS_KEPT: Final = 13
+MANIFEST: Final = "manifest.json"
+# beside the manifest of a snapshot that a rollback went behind: it no longer answers for its day
+WITHDRAWN: Final = "withdrawn"
 
 
 def as_of_of(version: Path) -> date | None:
-    """Return the day that a snapshot speaks of, from its manifest; None where that cannot be read."""
+    """Return the day that a snapshot speaks of, from its manifest; None where that cannot be read or was withdrawn."""
+    if (version / WITHDRAWN).exists():
+        return None
     try:
-        return date.fromisoformat(json.loads((version / "manifest.json").read_text(encoding="utf-8"))["as_of"])
+        return date.fromisoformat(json.loads((version / MANIFEST).read_text(encoding="utf-8"))["as_of"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -3,7 +3,7 @@
     HANDOFF_HOME/warehouse/
         .lock                     held (flock) by the one process that builds
         building/wh.duckdb        the private copy; the path never changes, dbt's partial parse and its views need that
-        versions/<run id>/        wh.duckdb and manifest.json; never changed once it is here
+        versions/<run id>/        wh.duckdb and manifest.json; never changed once it is here (`withdrawn`: a rollback went behind it)
         CURRENT -> versions/...   the pointer that readers follow
 
 A reader sees a whole snapshot or the one before, whatever happens to the run that builds the next.
@@ -28,7 +28,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import duckdb
 
 from pipelines.errors import ConfigurationError, HandoffError
-from pipelines.retention import as_of_of, versions_to_keep
+from pipelines.retention import MANIFEST, as_of_of, versions_to_keep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -203,6 +203,16 @@ def _fsync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def problem_of(version: Path) -> str | None:
+    """Return what is wrong with a published snapshot, in words that follow its name; None when it is as it was published."""
+    try:
+        expected = json.loads((version / MANIFEST).read_text(encoding="utf-8"))["sha256"]
+        actual = sha256_of(version / FILE_NAME)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return f"is not whole ({type(error).__name__}: {error})"
+    return None if actual == expected else "was changed after it was published (its SHA-256 differs)"
+
+
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file as hexadecimal text."""
     with path.open("rb") as file:
@@ -211,6 +221,14 @@ def sha256_of(path: Path) -> str:
 
 def publish(home: Path, run_id: str, manifest: dict[str, Any]) -> Path:
     """Move the finished private copy to ``versions/<run_id>`` and turn the pointer to it. The caller holds the lock."""
+    version = move_to_versions(home, run_id, manifest)
+    point_to(Layout(home), version)
+    _remove_old_versions(Layout(home))
+    return version
+
+
+def move_to_versions(home: Path, run_id: str, manifest: dict[str, Any]) -> Path:
+    """Move the finished private copy to ``versions/<run_id>``, on the disk and with its hash; nobody reads it yet."""
     layout = Layout(home)
     building = layout.building_file
     if building.with_name(f"{FILE_NAME}.wal").exists():
@@ -221,17 +239,16 @@ def publish(home: Path, run_id: str, manifest: dict[str, Any]) -> Path:
     with building.open("rb") as file:
         os.fsync(file.fileno())
     content = {**manifest, "run_id": run_id, "sha256": sha256_of(building), "bytes": building.stat().st_size}
-    write_bytes_durably(building.parent / "manifest.json", json.dumps(content, indent=2, default=str).encode())
+    write_bytes_durably(building.parent / MANIFEST, json.dumps(content, indent=2, default=str).encode())
     make_private_folder(layout.versions)
     version = layout.versions / run_id
     building.parent.rename(version)
     _fsync_folder(layout.versions)
-    _point_to(layout, version)
-    _remove_old_versions(layout)
     return version
 
 
-def _point_to(layout: Layout, version: Path) -> None:
+def point_to(layout: Layout, version: Path) -> None:
+    """Turn the pointer to ``version``, at once for everybody who reads. The caller holds the lock."""
     temporary = layout.root / f".CURRENT.{os.getpid()}"
     temporary.unlink(missing_ok=True)
     temporary.symlink_to(version.relative_to(layout.root), target_is_directory=True)
@@ -271,7 +288,7 @@ class Snapshot:
     @cached_property
     def manifest(self) -> dict[str, Any]:
         """What the run wrote down about itself when it published."""
-        content: dict[str, Any] = json.loads((self.version / "manifest.json").read_text(encoding="utf-8"))
+        content: dict[str, Any] = json.loads((self.version / MANIFEST).read_text(encoding="utf-8"))
         return content
 
     @property

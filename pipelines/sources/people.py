@@ -63,6 +63,16 @@ def email_hash(settings: Settings) -> EmailHash:
     return EmailHash(_kept_key(settings.handoff_home / KEY_FILE))
 
 
+def hashes_of(settings: Settings, address: str) -> set[str]:
+    """Return every hash that may stand for ``address`` in this home: with the key of the settings, and with the one kept here."""
+    keys = []
+    if settings.email_hash_key is not None and settings.email_hash_key.get_secret_value():
+        keys.append(settings.email_hash_key.get_secret_value().encode())
+    if (settings.handoff_home / KEY_FILE).exists():
+        keys.append(_kept_key(settings.handoff_home / KEY_FILE))
+    return {EmailHash(key).of_person(address) for key in keys}
+
+
 def _kept_key(path: Path) -> bytes:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ import pytest
 from command_line import run
 from conftest import PROJECT
 from postgresql_server import PASSWORD, address, connect, programs, running
-from test_ledger import _WRITER, TABLES, fill
+from test_ledger import _WRITER, AT, TABLES, fill
 
 from pipelines.ledger import Ledger, LedgerProblem
 
@@ -187,3 +187,18 @@ def test_an_address_that_is_not_usable_is_named_without_being_repeated(home, val
     assert done.returncode == 1
     assert "LEDGER_URL is not usable: it is no address of the form postgresql://" in done.stderr
     assert "hidden" not in done.stderr
+
+
+def test_a_person_is_redacted_and_the_chain_still_proves_itself(home, database):
+    fill(home)
+    with Ledger.open(home) as ledger:
+        assert ledger.redact(lambda text: text.replace("We know", "[removed]"), "Somebody was removed.", at=AT, actor="ana") == 8
+        found = ledger.verify()
+        assert found.is_sound
+        assert found.row_count == 41
+        assert {row["reason"] for row in ledger.decision_rows()} == {"[removed]"}
+    with connect(*database) as connection:
+        connection.cursor().execute("update decisions set reason = 'Somebody else' where seq = 4")
+        connection.commit()
+    with Ledger.open(home) as ledger:
+        assert ledger.verify().first_bad_row == "decisions row 4"
