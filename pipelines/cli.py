@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from pipelines.commands import imports, reports, rules, servers, snapshots, synchronising, write_back
+from pipelines.commands import imports, notifying, reports, rules, servers, snapshots, synchronising, write_back
 from pipelines.commands.console import say
 from pipelines.errors import file_problem
 
@@ -18,7 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for group in (synchronising, reports, write_back, snapshots, servers):
+for group in (synchronising, reports, write_back, notifying, snapshots, servers):
     app.add_typer(group.app)
 app.add_typer(imports.app, name="import")
 app.add_typer(rules.app, name="rules")

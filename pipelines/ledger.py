@@ -269,9 +269,11 @@ class Ledger:
         query = select(DECISIONS).order_by(DECISIONS.c.seq.desc())
         return self._rows(query if finding_id is None else query.where(DECISIONS.c.finding_id == finding_id))
 
-    def event_rows(self, limit: int | None = None) -> list[Row]:
-        """Return the events, newest first."""
+    def event_rows(self, limit: int | None = None, *, kind: str | None = None) -> list[Row]:
+        """Return the events, newest first; of one kind or of all."""
         query = select(EVENTS).order_by(EVENTS.c.seq.desc())
+        if kind is not None:
+            query = query.where(EVENTS.c.kind == kind)
         return self._rows(query if limit is None else query.limit(limit))
 
     def entries(self) -> list[tuple[str, Row]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from functools import cache
+from string import Formatter
 from typing import Final
 
 import duckdb
@@ -58,6 +59,8 @@ REQUIRED_TABLES: Final[dict[str, tuple[str, ...]]] = {
     "rule_evidence": ("field", "wakes_snooze", "ends_waiver"),
     "rule_guards": ("key", "value"),
     "rule_roles": ("person", "role"),
+    "rule_notifications": ("notification", "occasion", "audience", "subject"),
+    "rule_recipients": ("audience", "channel"),
     "rule_holidays": ("holiday_on",),
     "rule_test_deals": ("name_pattern",),
     "map_teams_to_owners": ("owner_team", "owner_from", "fallback_owner"),
@@ -80,6 +83,8 @@ OPTIONAL_CELLS: Final[dict[str, tuple[str, ...]]] = {
     "rule_intake_fields": ("minimum_characters_key", "fallback_characters_key", "required_if"),
     "rule_internal_accounts": ("valid_from", "valid_to"),
     "rule_kpis": ("target",),
+    "rule_notifications": ("applies_from", "text"),
+    "rule_recipients": ("address",),
     "map_accounts_to_deals": ("valid_from", "valid_to"),
     "map_cost_tags": ("sub_account_id", "valid_from", "valid_to"),
 }
@@ -95,6 +100,7 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
     "rule_effort": ("deal_type", "team"),
     "rule_guards": ("key", "value"),  # allowed_field stands there once for each field
     "rule_roles": ("person", "role"),
+    "rule_recipients": ("audience", "channel", "address"),
     "map_fields": ("system", "object", "canonical_field"),
     "rule_internal_accounts": ("provider", "sub_account_id", "valid_from"),
     "map_accounts_to_deals": ("provider", "sub_account_id", "deal_id", "valid_from"),
@@ -169,6 +175,14 @@ LOOKUP_PLACES: Final = {
     "engagement": ("airtable", "engagements"),
 }
 
+# What stands in braces in the texts of rule_notifications.csv; docs/notifications.md says which occasion has which
+NOTICE_WORDS: Final = frozenset(
+    {
+        *("source_name", "since", "error", "deal_name", "community_name", "ends_on", "when", "renewal", "record_url"),
+        *("subject", "reason", "what_to_do", "owner", "owner_team", "severity", "due_on", "week", "counts", "organisation"),
+    }
+)
+
 _BOOLEANS: Final = frozenset({"true", "false"})
 # column -> what its cells must be; the same name means the same kind in every table
 _WHOLE_NUMBERS: Final = frozenset(
@@ -222,6 +236,10 @@ _WORDS: Final[dict[str, tuple[str, ...]]] = {
     "ends_waiver": ("exactly", "rounded", "never"),
     "owner_from": ("deal", "engagement"),
     "required_if": ("hosted_by_us",),
+    "occasion": (
+        *("source_stale", "source_read_again", "run_held", "run_failed", "run_published"),
+        *("agreement_ends", "finding", "digest_of_team", "digest_of_owner"),
+    ),
     "role": ("viewer", "proposer", "approver", "operator"),
 }
 
@@ -245,6 +263,8 @@ def complaint_about(table: str, column: str, value: str) -> Complaint:
         return _date(value)
     if column in _PATTERNS:
         return _pattern(value)
+    if table == "rule_notifications" and column in {"subject", "text"}:
+        return _template(value)
     if column in _WORDS and value not in _WORDS[column]:
         return f"{value!r} is not known there", f"Use one of {', '.join(_WORDS[column])}."
     return None
@@ -256,6 +276,18 @@ def _number(value: str) -> Complaint:
     except InvalidOperation:
         is_number = False
     return None if is_number else (f"{value!r} is not a number", "Write digits, with a point for decimals.")
+
+
+def _template(value: str) -> Complaint:
+    """Judge the text of a notification: what stands in braces must be a word that notices have."""
+    try:
+        names = {name for _, name, _, _ in Formatter().parse(value) if name is not None}
+    except ValueError as error:
+        return f"its braces do not fit ({error})", "Write {name} for what is filled in, and {{ for a brace."
+    unknown = sorted(names - NOTICE_WORDS)
+    if unknown:
+        return f"{{{unknown[0]}}} is nothing that notices have", f"Use one of {', '.join(sorted(NOTICE_WORDS))}."
+    return None
 
 
 def _whole_number(value: str) -> Complaint:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import sys
 from datetime import date
 from pathlib import Path
@@ -40,6 +41,7 @@ WRITE_TOKENS: Final[dict[Vendor, str]] = {
     "airtable": "airtable_write_token",
     "github": "github_write_token",
 }
+_CHANNEL: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*=[A-Za-z][A-Za-z0-9+.-]*://\S+")
 ENV_FILE: Final = Path(".env")  # in the working directory
 # <malloc.h> of glibc
 _M_ARENA_MAX: Final = -8
@@ -112,6 +114,13 @@ class Settings(BaseSettings):
     )
     store_emails: bool = Field(default=False, description="Store e-mail addresses in clear instead of keyed hashes.")
 
+    notify_urls: SecretStr | None = Field(
+        default=None, description="Channels of notifications, name=url for each, separated by spaces; the urls are apprise's."
+    )
+    heartbeat_url: SecretStr | None = Field(
+        default=None, description="An address that hears of the start and the end of every sync (healthchecks.io or alike)."
+    )
+
     @field_validator("handoff_home", "rules_dir")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
@@ -158,12 +167,29 @@ class Settings(BaseSettings):
         text = value.get_secret_value().strip() if value is not None else ""
         try:
             parts = urlsplit(text)
-            is_usable = not text or (parts.scheme in {"postgresql", "postgres"} and len(parts.path) > 1 and parts.port != 0)
+            is_usable = not text or (
+                parts.scheme in {"postgresql", "postgres"} and bool(parts.username) and len(parts.path) > 1 and parts.port != 0
+            )
         except ValueError:
             is_usable = False
         if not is_usable:
             raise ValueError("it is no address of the form postgresql://user:password@host/database")
         return SecretStr(text.replace("postgres://", "postgresql://", 1)) if text else None
+
+    @field_validator("notify_urls")
+    @classmethod
+    def _channels(cls, value: SecretStr | None) -> SecretStr | None:
+        """Refuse what is no list of channels; an address holds passwords and is never repeated."""
+        for number, entry in enumerate(value.get_secret_value().split() if value is not None else (), 1):
+            if not _CHANNEL.fullmatch(entry):
+                raise ValueError(f"entry {number} has not the form name=url, such as mail=mailtos://user:password@example.org")
+        return value
+
+    @field_validator("heartbeat_url")
+    @classmethod
+    def _web_address(cls, value: SecretStr | None) -> SecretStr | None:
+        address = cls._safe_address(value.get_secret_value()) if value is not None else None
+        return None if address is None else SecretStr(address)
 
     def is_sandbox(self, vendor: Vendor) -> bool:
         """Return whether ``vendor`` is read from the sandbox because nobody has given a token for it."""

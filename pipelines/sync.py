@@ -193,6 +193,11 @@ def _carry_vendors_along(run: _Run) -> None:
         run.result.outcomes.append(outcome)
 
 
+def source_lines(rules: Rules, result: RunResult) -> list[str]:
+    """Return one line for each source, as a run prints them."""
+    return [_source_line(rules.source_names.get(outcome.source, outcome.source), outcome) for outcome in result.outcomes]
+
+
 def _source_line(name: str, outcome: SourceOutcome) -> str:
     mark = " SANDBOX" if outcome.is_sandbox else ""
     if outcome.status == COMPLETE:

@@ -25,10 +25,13 @@ def sync(
 ) -> None:
     """Read every source, build the reports and publish a snapshot."""
     from pipelines.actions.closing import note_sandbox_reset
+    from pipelines.commands.notifying import tell_after_run
+    from pipelines.notify.heartbeat import beat
     from pipelines.sandbox.attachment import state_file
     from pipelines.summary import print_summary
-    from pipelines.sync import as_of_date
+    from pipelines.sync import as_of_date, source_lines
     from pipelines.sync import sync as run_sync
+    from pipelines.warehouse import Locked
 
     settings, rules = load()
     if fresh_sandbox:
@@ -37,16 +40,31 @@ def sync(
     day = as_of_date(settings, rules, as_of.date() if as_of else None)
     progress = ConsoleProgress(err)
     end_on_interrupt()
+    hear(beat(settings, "start"))
     try:
         with progress.running():
             result = run_sync(settings, rules, as_of=day, progress=progress, accept_shrink=accept_shrink)
     except HandoffError as error:
+        if error.exit_code != Locked.exit_code:  # the run that holds the home tells
+            tell_after_run(settings, rules)
+        hear(beat(settings, str(error.exit_code), error.sentence))
         stop(error)
+    except Exception:  # whatever it is, the monitor hears that the run ended
+        hear(beat(settings, str(HandoffError.exit_code)))
+        raise
+    tell_after_run(settings, rules)
+    hear(beat(settings, str(result.exit_code), result.held or "\n".join(source_lines(rules, result))))
     if result.held is not None:
         say(f"HELD: {result.held}")
     elif not brief:
         print_summary(out, settings, rules, result)
     raise typer.Exit(result.exit_code)
+
+
+def hear(complaint: str | None) -> None:
+    """Say what a heartbeat complains of, if it does."""
+    if complaint is not None:
+        say(complaint)
 
 
 @app.command()
