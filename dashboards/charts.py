@@ -1,4 +1,4 @@
-"""The charts. Axis and legend text is drawn, not rendered, so vendor names in it are inert; colour is never the only signal."""
+"""The charts of renewals and spend."""
 
 from __future__ import annotations
 
@@ -8,91 +8,57 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from pipelines.reports import printable
+from dashboards.drawing import AMBER, GREY, RED, TEAL, axis, draw, ink, instant, label, legend, names_axis, number
 
 if TYPE_CHECKING:
     from datetime import date
 
     from dashboards.queries import Row
 
-_TEAL: Final = "#2b8792"
-_AMBER: Final = "#b45309"
-_GREY: Final = "#8a8f98"
-_RED: Final = "#a23b4a"
 _COVERAGES: Final = {
-    "covered": _TEAL,
+    "covered": TEAL,
     "before contract": "#5b6bb0",
-    "lapsed": _AMBER,
-    "never contracted": _RED,
+    "lapsed": AMBER,
+    "never contracted": RED,
     "internal": "#3d4651",
-    "unattributed": _GREY,
+    "unattributed": GREY,
 }
-_RENEWAL_STATES: Final = {"▲ has a finding": _AMBER, "● renewal deal exists": _TEAL, "○ no renewal deal yet": _GREY}
-_BAR_STEP: Final = 22
-# the legend above and the axis below, which count as height
-_AROUND_BARS: Final = 104
+_RENEWAL_STATES: Final = {"▲ has a finding": AMBER, "● renewal deal exists": TEAL, "○ no renewal deal yet": GREY}
 _SUBJECTS_DRAWN: Final = 15
-_LABEL_PIXELS: Final = 260
-
-
-def _label(value: object) -> str:
-    return printable(str(value))
-
-
-def _ink() -> str:
-    """Return the colour of text in a chart, which reads well on the present background."""
-    return "#e8eded" if st.context.theme.type == "dark" else "#263238"
-
-
-def _axis(**options: Any) -> alt.Axis:
-    return alt.Axis(labelColor=_ink(), titleColor=_ink(), **options)
-
-
-def _legend() -> alt.Legend:
-    return alt.Legend(orient="top", labelColor=_ink())
-
-
-def _names_axis() -> alt.Axis:
-    return _axis(labelLimit=_LABEL_PIXELS, labelOverlap=False)
-
-
-def _instant(value: date) -> str:
-    """Return a day as text without a zone, which a browser takes for its own midnight: the same day everywhere."""
-    return f"{value.isoformat()}T00:00:00"
 
 
 def renewal_timeline(chains: list[Row], as_of: date) -> None:
     """Show when each agreement ends: a bar to the end, and a line for the date of the report."""
     data = pd.DataFrame(
         {
-            "Agreement": [_label(row["deal_name"]) for row in chains],
-            "Start": [_instant(max(row["start_on"] or as_of, _year_before(as_of))) for row in chains],
-            "End": [_instant(row["effective_end_on"]) for row in chains],
-            "Window": [_label(row["window_name"]) for row in chains],
+            "Agreement": [label(row["deal_name"]) for row in chains],
+            "Start": [instant(max(row["start_on"] or as_of, _year_before(as_of))) for row in chains],
+            "End": [instant(row["effective_end_on"]) for row in chains],
+            "Window": [label(row["window_name"]) for row in chains],
             "State": [_renewal_state(row) for row in chains],
         }
     )
     order = list(data.sort_values("End")["Agreement"])
-    y = alt.Y("Agreement:N", sort=order, title=None, axis=_names_axis())
+    y = alt.Y("Agreement:N", sort=order, title=None, axis=names_axis())
     colour = alt.Color(
         "State:N",
         title=None,
         scale=alt.Scale(domain=list(_RENEWAL_STATES), range=list(_RENEWAL_STATES.values())),
-        legend=_legend(),
+        legend=legend(),
     )
     tooltip = ["Agreement:N", "Window:N", "State:N", alt.Tooltip("End:T", format="%-d %b %Y")]
     bars = (
         alt.Chart(data)
         .mark_bar(height=10, cornerRadius=2)
-        .encode(x=alt.X("Start:T", title=None, axis=_axis(format="%b %Y")), x2="End:T", y=y, color=colour, tooltip=tooltip)
+        .encode(x=alt.X("Start:T", title=None, axis=axis(format="%b %Y")), x2="End:T", y=y, color=colour, tooltip=tooltip)
     )
     ends = (
         alt.Chart(data)
-        .mark_text(align="left", dx=6, fontSize=12, color=_ink())
+        .mark_text(align="left", dx=6, fontSize=12, color=ink())
         .encode(x="End:T", y=y, text=alt.Text("End:T", format="%-d %b %Y"))
     )
-    today = alt.Chart(pd.DataFrame({"Day": [_instant(as_of)]})).mark_rule(strokeDash=[4, 3], color=_RED, size=2).encode(x="Day:T")
-    _draw(today + bars + ends, len(data), f"When agreements end, as of {as_of.isoformat()}")
+    today = alt.Chart(pd.DataFrame({"Day": [instant(as_of)]})).mark_rule(strokeDash=[4, 3], color=RED, size=2).encode(x="Day:T")
+    draw(today + bars + ends, len(data), f"When agreements end, as of {as_of.isoformat()}")
 
 
 def _renewal_state(row: Row) -> str:
@@ -111,39 +77,33 @@ def budget_bars(months: list[Row]) -> None:
         return
     data = pd.DataFrame(
         {
-            "Subject": [_label(row["subject"]) for row in rows],
+            "Subject": [label(row["subject"]) for row in rows],
             "Spent": [float(row["gross_usd"]) for row in rows],
-            "Expected": [_float(row["forecast_usd"]) for row in rows],
-            "Budget": [_float(row["budget_usd"]) for row in rows],
+            "Expected": [number(row["forecast_usd"]) for row in rows],
+            "Budget": [number(row["budget_usd"]) for row in rows],
         }
     )
     data["State"] = ["✗ above budget" if over else "● within, or no budget" for over in data["Spent"] > data["Budget"]]
-    y = alt.Y("Subject:N", sort=list(data["Subject"]), title=None, axis=_names_axis())
+    y = alt.Y("Subject:N", sort=list(data["Subject"]), title=None, axis=names_axis())
     money: dict[str, Any] = {"format": ",.2f"}
     tooltip = ["Subject:N", *(alt.Tooltip(f"{name}:Q", title=f"{name} USD", **money) for name in ("Spent", "Expected", "Budget"))]
-    x = alt.X("Spent:Q", title="USD", axis=_axis(format=",.0f", tickCount=8))
+    x = alt.X("Spent:Q", title="USD", axis=axis(format=",.0f", tickCount=8))
     base = alt.Chart(data)
-    expected = base.mark_bar(height=14, color=_GREY, opacity=0.35).encode(
-        x=alt.X("Expected:Q", title="USD"), y=y, tooltip=tooltip
-    )
+    expected = base.mark_bar(height=14, color=GREY, opacity=0.35).encode(x=alt.X("Expected:Q", title="USD"), y=y, tooltip=tooltip)
     spent = base.mark_bar(height=14).encode(
         x=x,
         y=y,
         color=alt.Color(
             "State:N",
             title=None,
-            scale=alt.Scale(domain=["✗ above budget", "● within, or no budget"], range=[_AMBER, _TEAL]),
-            legend=_legend(),
+            scale=alt.Scale(domain=["✗ above budget", "● within, or no budget"], range=[AMBER, TEAL]),
+            legend=legend(),
         ),
         tooltip=tooltip,
     )
-    budget = base.mark_tick(thickness=3, height=20, color=_RED).encode(x="Budget:Q", y=y, tooltip=tooltip)
-    _draw(expected + spent + budget, len(data), "Spend of the month, expected spend and budget")
+    budget = base.mark_tick(thickness=3, height=20, color=RED).encode(x="Budget:Q", y=y, tooltip=tooltip)
+    draw(expected + spent + budget, len(data), "Spend of the month, expected spend and budget")
     st.caption("Bar: spent. Pale bar: expected at the end of the month. Red line: budget. The worst first.")
-
-
-def _float(value: Any) -> float | None:
-    return None if value is None else float(value)
 
 
 def daily_costs(rows: list[Row], currency: str, title: str) -> None:
@@ -153,7 +113,7 @@ def daily_costs(rows: list[Row], currency: str, title: str) -> None:
         return
     data = pd.DataFrame(
         {
-            "Day": [_instant(row["usage_on"]) for row in rows],
+            "Day": [instant(row["usage_on"]) for row in rows],
             "Coverage": [str(row["coverage"]) for row in rows],
             "Cost": [float(row["billed_cost"] or 0) for row in rows],
         }
@@ -163,13 +123,13 @@ def daily_costs(rows: list[Row], currency: str, title: str) -> None:
         alt.Chart(data)
         .mark_bar()
         .encode(
-            x=alt.X("yearmonthdate(Day):T", title=None, axis=_axis(format="%-d %b", tickCount={"interval": "week", "step": 1})),
-            y=alt.Y("Cost:Q", title=currency, stack="zero", axis=_axis()),
+            x=alt.X("yearmonthdate(Day):T", title=None, axis=axis(format="%-d %b", tickCount={"interval": "week", "step": 1})),
+            y=alt.Y("Cost:Q", title=currency, stack="zero", axis=axis()),
             color=alt.Color(
                 "Coverage:N",
                 title=None,
                 scale=alt.Scale(domain=list(_COVERAGES), range=list(_COVERAGES.values())),
-                legend=_legend(),
+                legend=legend(),
             ),
             tooltip=[
                 alt.Tooltip("Day:T", format="%-d %b %Y"),
@@ -177,10 +137,6 @@ def daily_costs(rows: list[Row], currency: str, title: str) -> None:
                 alt.Tooltip("Cost:Q", title=currency, format=",.2f"),
             ],
         )
-        .properties(height=260, title=alt.TitleParams(title, color=_ink(), fontSize=14))
+        .properties(height=260, title=alt.TitleParams(title, color=ink(), fontSize=14))
     )
     st.altair_chart(chart, width="stretch", alt=f"Usage by day in {currency}, by what covers it")
-
-
-def _draw(chart: Any, rows: int, alt_text: str) -> None:
-    st.altair_chart(chart.properties(height=rows * _BAR_STEP + _AROUND_BARS), width="stretch", alt=alt_text)

@@ -95,6 +95,47 @@ _UNATTRIBUTED: Final = """
     having sum(billed_cost) <> 0
     order by month_on desc, billed_cost desc
 """
+# how many deals went from which stage straight to which, in the order of the stages and as far as each has got; where a deal moved
+# back, its way ends where it is now, and a lost deal that was reopened is not lost
+_STAGE_FLOW: Final = """
+    with stages as (
+        select
+            deal_id, pipeline_id, stage_id, community_name,
+            any_value(stage_rank) as stage_rank,
+            bool_or(is_open) as is_here
+        from marts.fct_stage_visits
+        where is_known_stage and not is_misclick and not is_left_out
+        group by all
+    ),
+    reached as (
+        select *, max(stage_rank) filter (where is_here) over (partition by deal_id, pipeline_id) as here_rank
+        from stages
+        qualify is_here or (stage_rank > 0 and (here_rank is null or here_rank = 0 or stage_rank < here_rank))
+    ),
+    steps as (
+        select
+            pipeline_id, community_name, stage_id, is_here,
+            lead(stage_id) over (
+                partition by deal_id, pipeline_id order by if(stage_rank = 0, 1, 0), stage_rank, stage_id
+            ) as next_stage_id
+        from reached
+    )
+    select
+        pipeline_id, community_name, stage_id, next_stage_id, count(*) as deal_count, count(*) filter (where is_here) as here_count
+    from steps
+    group by all
+    order by all
+"""
+_OPEN_STAGES: Final = """
+    select
+        visits.deal_id, visits.deal_name, visits.community_name, visits.record_url, visits.pipeline_id, visits.pipeline_name,
+        visits.stage_name, visits.stage_rank, visits.entered_at, visits.elapsed_days, velocity.sla_days, velocity.p80_days,
+        velocity.closed_visit_count
+    from marts.fct_stage_visits as visits
+    inner join marts.rpt_stage_velocity as velocity on visits.pipeline_id = velocity.pipeline_id and visits.stage_id = velocity.stage_id
+    where visits.is_open and not visits.is_misclick and not visits.is_left_out
+    order by visits.elapsed_days desc, visits.deal_name, visits.deal_id
+"""
 _CHANGES: Final = "select * from actions.act_changes order by is_blocked, system, change_id"
 _QUARANTINE: Final = "select * from marts.rpt_quarantine order by quarantined_at desc, source, table_name, record_ref"
 _DRIFT: Final = """
@@ -198,6 +239,18 @@ class Reader:
     def unattributed(self) -> list[Row]:
         """Return what no deal is known for, by account and month."""
         return _rows(self.version, _UNATTRIBUTED)
+
+    def records(self, name: str) -> list[Row]:
+        """Return the rows of an overview, by the name that `handoff report` knows it by."""
+        return _report(self.version, name)
+
+    def stage_flow(self) -> list[Row]:
+        """Return how many deals went from a stage to the next that they reached, by pipeline and community."""
+        return _rows(self.version, _STAGE_FLOW)
+
+    def open_stages(self) -> list[Row]:
+        """Return where each deal is now and for how long, the longest first."""
+        return _rows(self.version, _OPEN_STAGES)
 
     def changes(self) -> list[Row]:
         """Return the proposed changes."""

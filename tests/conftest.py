@@ -61,6 +61,12 @@ def demo_home(tmp_path_factory):
 
 
 @pytest.fixture
+def on_demo(demo_home, monkeypatch):
+    """Let the commands and pages of a test read the demo; they may change nothing in it."""
+    monkeypatch.setenv("HANDOFF_HOME", str(demo_home))
+
+
+@pytest.fixture
 def copy_of_demo(demo_home, tmp_path):
     return copied(demo_home, tmp_path / "home")
 

@@ -3,140 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 
 import duckdb
+import invented_reports
+from invented_rows import AS_OF, PEOPLE, RUN_ID, SEEN, TABLES, deal_url, finding
 
 from pipelines import warehouse
-
-AS_OF = date(2026, 11, 16)
-SEEN = datetime(2026, 11, 16, 6, 2, tzinfo=UTC)
-RUN_ID = "20261116T060200000000Z-aaaa"
-
-_FINDING = (
-    "finding_id text, rule_id text, report text, status text, severity text, subject_type text, subject_id text, subject text, "
-    "deal_id text, community_name text, owner_team text, owner text, due_on date, is_overdue boolean, reason text, "
-    "what_to_do text, fix_action text, record_url text, evidence text, as_of_on date"
-)
-_LIFECYCLE = (
-    "state text, state_since_at timestamptz, first_seen_at timestamptz, last_seen_at timestamptz, resolved_at timestamptz, "
-    "reopen_count bigint, snoozed_until_on date, decision_reason text, decided_by text, decided_at timestamptz"
-)
-MONEY = "decimal(18,2)"
-# the contract of the marts, as DDL
-TABLES = {
-    "marts.fct_findings": f"{_FINDING}, {_LIFECYCLE}",
-    "marts.fct_finding_states": (f"{_FINDING}, {_LIFECYCLE}, evidence_hash text, material_hash text, ended_decision_seq bigint"),
-    "marts.fct_handoff_gaps": (
-        f"{_FINDING}, pipeline_name text, stage_name text, stage_entered_at timestamptz, handoff_started_on date, company_name text, "
-        f"deal_owner text, delivery_owner text, start_on date, end_on date, amount {MONEY}, currency text, engagement_ids text, "
-        "order_ids text, issue_urls text, agreement_url text, age_business_days integer"
-    ),
-    "marts.rpt_handoff_deals": (
-        "deal_id text, deal_name text, record_url text, community_name text, company_name text, pipeline_name text, stage_name text, "
-        f"handoff_started_on date, start_on date, end_on date, amount {MONEY}, currency text, deal_owner text, delivery_owner text, "
-        "engagement_status text, agreement_step text, request_step text, engagement_step text, breakdown_step text, "
-        "started_step text, handoff_score_ratio double, handoff_score_low_ratio double, gap_count integer, as_of_on date"
-    ),
-    "marts.fct_missing_intake": (
-        f"{_FINDING}, field_key text, field_label text, field_status text, value_shown text, source_used text, other_values text, "
-        "required_since_on date, weight double"
-    ),
-    "marts.rpt_intake_deals": (
-        "deal_id text, deal_name text, record_url text, community_name text, pipeline_name text, stage_name text, deal_owner text, "
-        "required_count integer, ok_count integer, completeness_ratio double, weighted_completeness_ratio double, "
-        "missing_fields text, as_of_on date"
-    ),
-    "marts.fct_renewals_due": (
-        "chain_id text, deal_id text, deal_name text, record_url text, community_name text, company_name text, deal_owner text, "
-        "is_owner_active boolean, chain_length integer, start_on date, effective_end_on date, end_source text, days_to_end integer, "
-        "window_key text, window_name text, window_rank integer, renewal_deal_id text, renewal_deal_name text, "
-        f"renewal_stage_name text, last_contacted_on date, expiry_notice_on date, amount {MONEY}, currency text, "
-        f"annual_amount {MONEY}, finding_count integer, as_of_on date"
-    ),
-    "marts.fct_renewal_findings": f"{_FINDING}, effective_end_on date, days_to_end integer, window_name text, renewal_deal_id text",
-    "marts.fct_budget_months": (
-        "subject_type text, subject_id text, subject text, deal_id text, community_name text, month_on date, "
-        f"budget_usd {MONEY}, budget_source text, gross_usd {MONEY}, credits_usd {MONEY}, refunds_usd {MONEY}, tax_usd {MONEY}, "
-        f"net_usd {MONEY}, complete_through_on date, forecast_usd {MONEY}, forecast_method text, uncovered_usd {MONEY}, "
-        f"variance_usd {MONEY}, burn_ratio double, elapsed_ratio double, record_url text, as_of_on date"
-    ),
-    "marts.fct_budget_overruns": (
-        f"{_FINDING}, month_on date, budget_usd {MONEY}, gross_usd {MONEY}, net_usd {MONEY}, forecast_usd {MONEY}, "
-        f"uncovered_usd {MONEY}"
-    ),
-    "marts.fct_daily_costs": (
-        "cost_source text, import_name text, provider_name text, billing_account_id text, sub_account_id text, sub_account_name text, usage_on date, "
-        "charge_category text, currency text, billed_cost decimal(38,10), is_counted boolean, is_estimated boolean, deal_id text, "
-        "deal_name text, community_name text, coverage text, attributed_by text"
-    ),
-    "marts.rpt_summary": "summary_rank integer, summary_key text, label text, value_text text, what_to_do text, report text",
-    "marts.rpt_rule_evaluations": (
-        "rule_id text, title text, report text, severity text, kind text, needs text, gate text, gate_reason text, "
-        "open_count integer, indeterminate_count integer, set_aside_count integer, what_to_do text, reason text, as_of_on date"
-    ),
-    "marts.rpt_sources": (
-        "source text, source_name text, status text, is_sandbox boolean, last_attempt_at timestamptz, last_complete_at timestamptz, "
-        "max_age_hours integer, error text, row_count bigint, request_count bigint, retry_count bigint, quarantined_count bigint, "
-        "load_seconds double, paid_call_count bigint, paid_usd decimal(18,2)"
-    ),
-    "marts.rpt_source_tables": (
-        "source text, table_name text, row_count bigint, reading_mode text, reading_reason text, fully_read_at timestamptz,"
-        " vendor_row_count bigint"
-    ),
-    "marts.rpt_quarantine": (
-        "source text, table_name text, record_ref text, reason text, payload text, quarantined_at timestamptz"
-    ),
-    "marts.rpt_drift": (
-        "source text, table_name text, field text, field_name text, kind text, before text, after text, is_mapped boolean, "
-        "what_to_do text, seen_at timestamptz"
-    ),
-    "marts.rpt_run": (
-        "run_id text, organisation_name text, timezone text, currency text, as_of_on date, started_at timestamptz, "
-        "is_sandbox boolean, rules_profile text, version text"
-    ),
-    "actions.act_changes": (
-        "change_id text, finding_id text, recipe text, system text, object text, record_id text, field text, before text, "
-        "after text, policy text, reason text, risk text, is_reversible boolean, natural_key text, depends_on text, "
-        "record_url text, needs text, is_blocked boolean, blocked_reason text, as_of_on date"
-    ),
-}
-
-_PEOPLE = {"BD": "Rosa Lindqvist", "PS": "Tomas Okafor"}
-
-
-def _deal_url(deal_id):
-    return f"https://app-na2.hubspot.com/contacts/4400001/record/0-3/{deal_id}"
-
-
-def finding(finding_id, report, severity, subject, reason, what_to_do, team="BD", **more):  # noqa: PLR0917 - a row reads left to right
-    """Return the columns of one finding."""
-    rule_id, subject_id = finding_id.split(":")[0], finding_id.split(":")[1]
-    kind, number = subject_id.split("-", 1)
-    evidence = [{"field": "start_on", "value": "2026-11-02", "source": "hubspot", "seen_at": "2026-11-16T06:00:00Z"}]
-    return {
-        "finding_id": finding_id,
-        "rule_id": rule_id,
-        "report": report,
-        "status": "open",
-        "severity": severity,
-        "subject_type": kind,
-        "subject_id": number,
-        "subject": subject,
-        "deal_id": number if kind == "deal" else None,
-        "community_name": " ".join(subject.split()[:2]),
-        "owner_team": team,
-        "owner": _PEOPLE[team],
-        "due_on": date(2026, 11, 18),
-        "is_overdue": False,
-        "reason": reason,
-        "what_to_do": what_to_do,
-        "record_url": _deal_url(number) if kind == "deal" else None,
-        "evidence": json.dumps(evidence),
-        "as_of_on": AS_OF,
-        **more,
-    }
 
 
 def _handoff():
@@ -145,7 +19,7 @@ def _handoff():
         "stage_name": "closed_won",
         "handoff_started_on": date(2026, 10, 28),
         "company_name": "Hollowcrag University",
-        "deal_owner": _PEOPLE["BD"],
+        "deal_owner": PEOPLE["BD"],
         "start_on": date(2026, 11, 2),
         "end_on": date(2027, 11, 1),
         "amount": Decimal("48000.00"),
@@ -177,11 +51,11 @@ def _handoff():
             "handoff_started_on": about["handoff_started_on"],
             "deal_id": deal_id,
             "deal_name": name,
-            "record_url": _deal_url(deal_id),
+            "record_url": deal_url(deal_id),
             "community_name": " ".join(name.split()[:2]),
             "company_name": "Hollowcrag University",
-            "deal_owner": _PEOPLE["BD"],
-            "delivery_owner": _PEOPLE["PS"],
+            "deal_owner": PEOPLE["BD"],
+            "delivery_owner": PEOPLE["PS"],
             "engagement_status": "Planned",
             **dict(zip(steps, states, strict=True)),
             "handoff_score_ratio": score,
@@ -201,8 +75,8 @@ def _intake():
             "deal_id": "1028",
             "community_name": "Blankslate Fisheries",
             "owner_team": "BD",
-            "owner": _PEOPLE["BD"],
-            "record_url": _deal_url("1028"),
+            "owner": PEOPLE["BD"],
+            "record_url": deal_url("1028"),
             "as_of_on": AS_OF,
             "field_key": key,
             "field_label": label,
@@ -231,11 +105,11 @@ def _intake():
         {
             "deal_id": "1028",
             "deal_name": "Blankslate Fisheries hub",
-            "record_url": _deal_url("1028"),
+            "record_url": deal_url("1028"),
             "community_name": "Blankslate Fisheries",
             "pipeline_name": "New business",
             "stage_name": "contract_admin",
-            "deal_owner": _PEOPLE["BD"],
+            "deal_owner": PEOPLE["BD"],
             "required_count": 3,
             "ok_count": 1,
             "completeness_ratio": 1 / 3,
@@ -253,10 +127,10 @@ def _renewals():
             "chain_id": number,
             "deal_id": number,
             "deal_name": name,
-            "record_url": _deal_url(number),
+            "record_url": deal_url(number),
             "community_name": " ".join(name.split()[:2]),
             "company_name": "Lastlight Institute",
-            "deal_owner": _PEOPLE["BD"],
+            "deal_owner": PEOPLE["BD"],
             "is_owner_active": True,
             "chain_length": 2,
             "start_on": date(2025, 12, 1),
@@ -316,7 +190,7 @@ def _budget():
             "variance_usd": budget and Decimal(gross) - Decimal(budget),
             "burn_ratio": budget and float(gross) / float(budget),
             "elapsed_ratio": 0.5,
-            "record_url": _deal_url(subject_id) if kind == "deal" else None,
+            "record_url": deal_url(subject_id) if kind == "deal" else None,
             "as_of_on": AS_OF,
             **more,
         }
@@ -378,6 +252,7 @@ def _run_tables():
         "missing-intake": ("missing_intake",),
         "renewals-due": ("RN01", "RN05"),
         "budget-overruns": ("BO01", "BO05"),
+        **invented_reports.RULES,
     }
     return {
         "marts.rpt_sources": [
@@ -457,16 +332,16 @@ def rows():
         {
             "change_id": "create_airtable_engagement:deal-1021", "finding_id": "HG01:deal-1021",
             "recipe": "create_airtable_engagement", "system": "airtable", "object": "engagement",
-            "after": json.dumps({"name": "Hollowcrag Speleology hub", "deal_url": _deal_url("1021")}), "policy": "if_empty",
+            "after": json.dumps({"name": "Hollowcrag Speleology hub", "deal_url": deal_url("1021")}), "policy": "if_empty",
             "reason": "Delivery cannot start without an engagement", "risk": "low", "is_reversible": True,
-            "natural_key": "1021", "record_url": _deal_url("1021"), "needs": "hubspot;airtable", "is_blocked": False,
+            "natural_key": "1021", "record_url": deal_url("1021"), "needs": "hubspot;airtable", "is_blocked": False,
             "as_of_on": AS_OF,
         },
         {
             "change_id": "fill_hubspot_property:deal-1028:community_id", "finding_id": "missing_intake:deal-1028:community_id",
             "recipe": "fill_hubspot_property", "system": "hubspot", "object": "community", "record_id": "5028",
             "field": "community_id", "before": "TBD", "after": "blankslate", "policy": "if_empty",
-            "reason": "The short name gives it", "risk": "low", "is_reversible": True, "record_url": _deal_url("1028"),
+            "reason": "The short name gives it", "risk": "low", "is_reversible": True, "record_url": deal_url("1028"),
             "needs": "hubspot", "is_blocked": True, "blocked_reason": "HubSpot is stale since 2026-11-14 06:00 UTC",
             "as_of_on": AS_OF,
         },
@@ -482,14 +357,15 @@ def rows():
         "marts.fct_budget_overruns": overruns,
         "marts.fct_daily_costs": days,
         "actions.act_changes": changes,
+        **invented_reports.rows(),
         **_run_tables(),
     }
 
 
 def all_findings(tables):
     """Return what fct_findings makes of the findings of the reports."""
-    names = [column.split()[0] for column in _FINDING.split(", ")]
-    marts = ("fct_handoff_gaps", "fct_missing_intake", "fct_renewal_findings", "fct_budget_overruns")
+    names = list(finding("HG01:deal-1", "", "", "", "", ""))
+    marts = ("fct_handoff_gaps", "fct_missing_intake", "fct_renewal_findings", "fct_budget_overruns", *invented_reports.FINDINGS)
     return [
         {name: row.get(name) for name in names}
         | {"state": row["status"], "state_since_at": SEEN, "first_seen_at": SEEN, "last_seen_at": SEEN, "reopen_count": 0}

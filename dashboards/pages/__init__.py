@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from dashboards.pages import budget, fixes, handoff, intake, renewals, summary, sync_health
+from dashboards.pages import budget, fixes, handoff, intake, pipeline, renewals, summary, sync_health
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # in the order of the menu; the name of a page is its address
 SECTIONS: Final[dict[str, dict[str, ModuleType]]] = {
     "Today": {"summary": summary, "fixes": fixes},
-    "Sell": {"intake": intake, "renewals": renewals},
+    "Sell": {"pipeline": pipeline, "intake": intake, "renewals": renewals},
     "Deliver": {"handoff": handoff},
     "Money": {"budget": budget},
     "How it works": {"sync_health": sync_health},

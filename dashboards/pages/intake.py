@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import streamlit as st
 
+from dashboards.choices import choose
 from dashboards.findings import show_findings
 from dashboards.grids import RECORD, WRAPPING, Column, day_column, percent, share, show_grid, text
 from dashboards.parts import counted, day, heading
@@ -88,24 +88,13 @@ def questions(deal: Row, fields: list[Row]) -> str:
     return "\n".join(lines)
 
 
-def _labelled(deals: list[Row]) -> dict[str, Row]:
-    """Return the deals by name, with the id where several have the same name."""
-    names = Counter(row["deal_name"] for row in deals)
-    return {
-        printable(row["deal_name"]) if names[row["deal_name"]] == 1 else f"{printable(row['deal_name'])} ({row['deal_id']})": row
-        for row in deals
-    }
-
-
 def _show_one_deal(board: Board, deals: list[Row]) -> None:
     heading("One deal", "Every field that it owes, and what to ask, ready to copy.")
-    labels = _labelled(deals)
-    chosen: Any = st.selectbox("Deal", list(labels), key="deal", bind="query-params", label_visibility="collapsed", width=420)
-    deal = labels.get(chosen)
+    deal = choose("Deal", deals, key="deal", name="deal_name", identity="deal_id")
     if deal is None:
         return
     fields = [row for row in board.reader.intake_fields() if row["deal_id"] == deal["deal_id"]]
     wanted = questions(deal, fields)
     if "\n" in wanted:
         st.code(wanted, language=None, wrap_lines=True)
-    show_grid(fields, _FIELD_COLUMNS, name=f"Intake fields of {chosen}", most_height=520)
+    show_grid(fields, _FIELD_COLUMNS, name=f"Intake fields of {deal['deal_name']}", most_height=520)

@@ -231,6 +231,7 @@ REPORT_TABLES = {
     "intake": "marts.fct_missing_intake",
     "renewals": "marts.fct_renewal_findings",
     "budget": "marts.fct_budget_overruns",
+    "pipeline": "marts.rpt_stage_gates",
     "summary": "marts.fct_findings",
 }
 
