@@ -40,6 +40,8 @@ class SourceOutcome:
     seconds: float = 0.0
     load_id: str | None = None
     quarantine: list[dict[str, str]] = field(default_factory=list)
+    # of files: the raw table and name of each that was read anew; no name: whatever was set aside of the table before
+    places: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def row_count(self) -> int:

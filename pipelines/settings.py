@@ -109,6 +109,9 @@ class Settings(BaseSettings):
         default=100, ge=1, description="So many pages of Cost Explorer, at one US cent each, may a sync ask for."
     )
 
+    cost_exports: str | None = Field(
+        default=None, description="A folder or s3://bucket/prefix of AWS Data Exports that every sync reads what changed of."
+    )
     email_hash_key: SecretStr | None = Field(
         default=None, description="Key of the hash that stands for people's e-mails; made and kept in HANDOFF_HOME if unset."
     )

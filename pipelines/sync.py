@@ -29,9 +29,10 @@ from pipelines.ledger import Ledger
 from pipelines.sandbox.attachment import attached
 from pipelines.settings import DEMO_AS_OF, VENDORS, Settings, prepare_dlt
 from pipelines.sources.raw import OPS_TABLES, create_missing_tables
+from pipelines.sources.spill import Earlier
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import date, datetime
 
     from pipelines.progress import Progress
@@ -224,22 +225,59 @@ def _refuse_to_mix(run: _Run) -> None:
 
 
 def _land_files(run: _Run, imported: FileImport | None) -> None:
-    """Carry imported files along, and add ``imported`` when one is being imported."""
-    known = run.before.get("files")
-    last = known.last_complete_at if known else None
-    outcome = SourceOutcome("files", False, run.started_at, last_complete_at=last)
-    run.result.outcomes.append(outcome)
-    if imported is None:
-        outcome.status = COMPLETE
-        outcome.last_complete_at = last or run.started_at
-        outcome.row_counts = count_rows("files", run.building)
-        return
-    from pipelines.sources.registry import open_import  # noqa: PLC0415 - as above
+    """Load ``imported``, or what a sync finds by itself: the exports of COST_EXPORTS and the inbox. The rest is carried along."""
+    from pipelines.sources.files_exports import open_cost_exports  # noqa: PLC0415 - as above
+    from pipelines.sources.files_inbox import FOLDER, look_into  # noqa: PLC0415 - as above
 
-    run.progress.step(f"Reading {imported.path.name}")
-    opener = partial(open_import, imported, _errand(run, "files", None))
-    land(outcome, opener, building_file=run.building, previous_file=run.previous_file, work=run.work)
-    run.progress.done(_source_line("Imported files", outcome))
+    settings = run.settings
+    known = run.before.get("files")
+    outcome = SourceOutcome("files", False, run.started_at, last_complete_at=known.last_complete_at if known else None)
+    run.result.outcomes.append(outcome)
+    if imported is not None:
+        _land_file(run, outcome, imported.path.name, lambda: imported)
+        return
+    outcome.status = COMPLETE
+    outcome.last_complete_at = outcome.last_complete_at or run.started_at
+    address = settings.cost_exports
+    if address is not None:
+        _land_file(run, outcome, "cost exports", lambda: open_cost_exports(address, settings))
+    inbox = look_into(settings, run.rules, Earlier("files", run.building))
+    if inbox.files or inbox.problems:
+        _land_file(run, outcome, "inbox", lambda: inbox)
+    outcome.places.append((FOLDER, ""))
+    for sentence in inbox.problems.values():
+        run.progress.done(sentence)
+        outcome.exit_code = outcome.exit_code or ConfigurationError.exit_code
+    outcome.row_counts = count_rows("files", run.building)
+
+
+def _land_file(run: _Run, outcome: SourceOutcome, name: str, opened: Callable[[], FileImport]) -> None:
+    """Land one thing that was handed in, and add what came of it to ``outcome``: what failed once has failed."""
+    from pipelines.sources.registry import SourceRun, open_import  # noqa: PLC0415 - as above
+
+    run.progress.step(f"Reading {name}")
+    part = SourceOutcome("files", False, run.started_at, last_complete_at=outcome.last_complete_at)
+    items: list[FileImport] = []
+
+    def opener() -> SourceRun:
+        items.append(opened())
+        return open_import(items[0], _errand(run, f"files/{name}", None))
+
+    land(part, opener, building_file=run.building, previous_file=run.previous_file, work=run.work)
+    is_first = outcome.load_id is None and outcome.error is None
+    if is_first or part.status != COMPLETE:
+        outcome.status, outcome.last_complete_at = part.status, part.last_complete_at
+    outcome.error = outcome.error or part.error
+    outcome.exit_code = outcome.exit_code or part.exit_code
+    outcome.load_id = part.load_id or outcome.load_id
+    outcome.row_counts = part.row_counts
+    outcome.request_count += part.request_count
+    outcome.retry_count += part.retry_count
+    outcome.seconds += part.seconds
+    if part.status == COMPLETE:
+        outcome.quarantine += part.quarantine
+        outcome.places += items[0].places
+    run.progress.done(_source_line(f"Imported files ({name})", part))
 
 
 @contextmanager
@@ -339,6 +377,12 @@ def _write_run_tables(result: RunResult, rules: Rules, started_at: datetime, bui
                 _insert(connection, "source_tables", [outcome.source, table, rows, None])
             if outcome.status == COMPLETE and outcome.source != "files":
                 connection.execute("delete from ops.quarantine where source = ?", [outcome.source])
+            for table, name in outcome.places:
+                connection.execute(
+                    "delete from ops.quarantine where source = ? and table_name = ? and "
+                    "(starts_with(record_ref, ? || ', ') or starts_with(record_ref, ? || '/') or ? = '')",
+                    [outcome.source, table, *[name] * 3],
+                )
             for row in outcome.quarantine:
                 _insert(
                     connection,

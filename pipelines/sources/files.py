@@ -95,6 +95,10 @@ class FileImport(Protocol):
     def quarantine(self) -> list[Quarantined]:
         """What was set aside."""
 
+    @property
+    def places(self) -> list[tuple[str, str]]:
+        """The raw table and the name of each file that was read: what was set aside of it before no longer holds."""
+
     def land(self, landing: Landing, folder: Path) -> None:
         """Read into ``landing``; ``folder`` is for what must be fetched first. Raises VendorError."""
 
@@ -109,6 +113,11 @@ class FocusFile:
     row_count: int = 0
     quarantine: list[Quarantined] = field(default_factory=list)
     transport: Transport | None = None
+
+    @property
+    def places(self) -> list[tuple[str, str]]:
+        """This file."""
+        return [("focus_costs", self.name)]
 
     def land(self, landing: Landing, folder: Path) -> None:  # noqa: ARG002 - the file is here already
         """Replace what an earlier import of the same file, or of a file of that name, left; exports stay as they are."""

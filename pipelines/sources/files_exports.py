@@ -73,6 +73,11 @@ class CostExports:
         """The way to the bucket; None for a folder."""
         return self.store.transport
 
+    @property
+    def places(self) -> list[tuple[str, str]]:
+        """The periods that were read."""
+        return [("focus_costs", partition.place) for partition in self.read]
+
     def land(self, landing: Landing, folder: Path) -> None:
         """Read the periods that changed since the last import; they replace what is known of them. Raises VendorError."""
         columns = ("export_name", "billing_period", "fingerprint")

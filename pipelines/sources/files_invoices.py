@@ -46,6 +46,11 @@ class InvoiceFile:
     quarantine: list[Quarantined] = field(default_factory=list)
     transport: Transport | None = None
 
+    @property
+    def places(self) -> list[tuple[str, str]]:
+        """This file."""
+        return [("invoices", self.path.name)]
+
     def land(self, landing: Landing, folder: Path) -> None:  # noqa: ARG002 - the file is here already
         """Replace what an earlier import of the same file, or of a file of that name, left; costs and usage stay as they are."""
         for table in ("exports", "focus_costs", "usage"):

@@ -85,8 +85,12 @@ class Landing:
     # What stays of earlier loads
 
     def keep(self, table: str, where: str = "true", *values: Any) -> None:
-        """Let earlier rows that meet the condition ``where`` stay, unless a row with the same key was read now."""
-        self._kept[table] = (where, list(values))
+        """Let earlier rows that meet the condition ``where`` stay, unless a row with the same key was read now.
+
+        Said again for the same table, rows must meet both conditions.
+        """
+        before, known = self._kept.get(table, ("true", []))
+        self._kept[table] = (f"({before}) and ({where})", [*known, *values])
 
     def replace(self, table: str) -> None:
         """Take ``keep`` back: what is read is the whole table."""

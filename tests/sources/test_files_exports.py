@@ -2,129 +2,26 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
 import shutil
-from datetime import UTC, date, datetime
 from decimal import Decimal
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from bucket import BUCKET, served_as_bucket
-from conftest import PROJECT
+from cost_exports import Export
+from imports import Warehouse
 
 from pipelines.errors import ConfigurationError, GarbageAnswer
-from pipelines.extract import COMPLETE, STALE, SourceOutcome, land
-from pipelines.rules import load_rules
-from pipelines.settings import load_settings, prepare_dlt
+from pipelines.extract import COMPLETE, STALE
+from pipelines.settings import load_settings
 from pipelines.sources import files_stores
 from pipelines.sources.files import open_focus_file
 from pipelines.sources.files_exports import open_cost_exports
-from pipelines.sources.registry import Errand, open_import
 
 KEYS = {"aws_access_key_id": "AKIAINVENTED", "aws_secret_access_key": "s"}
-
-
-class Export:
-    """An export of AWS in a folder: ``overwrites`` as OVERWRITE_REPORT does, else each delivery has an execution's folder."""
-
-    def __init__(self, folder, name="focus", *, overwrites=True, is_parquet=True):
-        self.root, self.name, self.overwrites, self.is_parquet = folder / name, name, overwrites, is_parquet
-        self.count = 0
-
-    def deliver(self, period, *chunks, execution=None):
-        """Write the chunks (lists of (day, cost)) and then the manifest; files of the delivery before stay, as in a bucket."""
-        self.count += 1
-        execution = execution or f"202611{self.count:02d}T000000.000Z-e{self.count}"
-        below = f"BILLING_PERIOD={period}" if self.overwrites else f"BILLING_PERIOD={period}/{execution}"
-        data, metadata = self.root / "data" / below, self.root / "metadata" / below
-        for folder in (data, metadata):
-            folder.mkdir(parents=True, exist_ok=True)
-        names = []
-        for number, chunk in enumerate(chunks, 1):
-            path = data / f"{self.name}-{number:05d}.{'snappy.parquet' if self.is_parquet else 'csv.gz'}"
-            rows = [row(period, day, cost) for day, cost in chunk]
-            (as_parquet if self.is_parquet else as_csv)(path, rows)
-            names.append(f"s3://somewhere/prefix/{self.name}/data/{below}/{path.name}")
-        manifest = metadata / f"{self.name}-Manifest.json"
-        manifest.write_text(json.dumps({"exportArn": "arn:...", "executionId": execution, "dataFiles": names}))
-        return manifest
-
-
-def row(period, day, cost, account="111"):
-    return {
-        "BilledCost": cost,
-        "BillingAccountId": "999",
-        "BillingCurrency": "USD",
-        "BillingPeriodStart": datetime.fromisoformat(f"{period}-01").replace(tzinfo=UTC),
-        "ChargeCategory": "Usage",
-        "ChargePeriodStart": datetime.fromisoformat(day).replace(tzinfo=UTC),
-        "ChargePeriodEnd": datetime.fromisoformat(f"{day}T23:00").replace(tzinfo=UTC),
-        "ProviderName": "AWS",
-        "SubAccountId": account,
-        "Tags": {"hub": "alpha"},
-    }
-
-
-def as_parquet(path, rows):
-    columns = (
-        {name: [one[name] for one in rows] for name in rows[0]}
-        if rows
-        else {name: [] for name in row("2026-10", "2026-10-01", 1)}
-    )
-    columns["BilledCost"] = pa.array([float(cost) for cost in columns["BilledCost"]])
-    columns["Tags"] = pa.array([list(tags.items()) for tags in columns["Tags"]], pa.map_(pa.string(), pa.string()))
-    pq.write_table(pa.table(columns), path, compression="snappy")
-
-
-def as_csv(path, rows):
-    lines = [",".join(row("2026-10", "2026-10-01", 1))]
-    for one in rows:
-        cells = one | {"Tags": '"{""hub"": ""alpha""}"'}
-        lines.append(",".join(str(cell) for cell in cells.values()))
-    path.write_bytes(gzip.compress("\n".join(lines).encode() + b"\n"))
-
-
-class Warehouse:
-    """A private copy that is imported into again and again, as ``handoff import costs`` does it."""
-
-    def __init__(self, folder):
-        self.folder, self.count, self.building = folder, 0, folder / "wh.duckdb"
-
-    def load(self, address, **settings):
-        chosen = load_settings(handoff_home=self.folder, _env_file=None, **settings)
-        return self.land(open_cost_exports(str(address), chosen), chosen)
-
-    def land(self, costs, settings=None):
-        """Import; keep how it went and return what was imported."""
-        self.count += 1
-        work = self.folder / f"run-{self.count}"
-        prepare_dlt(work)
-        settings = settings or load_settings(handoff_home=self.folder, _env_file=None)
-        rules = load_rules(PROJECT / "dbt/seeds/default")
-        errand = Errand(settings, rules, date(2026, 11, 16), None, self.building, work / "landing")
-        previous = None
-        if self.building.exists():
-            previous = self.folder / f"published-{self.count}.duckdb"
-            previous.write_bytes(self.building.read_bytes())
-        self.outcome = SourceOutcome("files", False, datetime.now(UTC), last_complete_at=previous and datetime.now(UTC))
-        land(self.outcome, lambda: open_import(costs, errand), building_file=self.building, previous_file=previous, work=work)
-        left = [path for path in (work / "landing" / "fetched").rglob("*") if path.is_file()]
-        assert not left or self.outcome.status != COMPLETE, "what was fetched stays on disk"
-        return costs
-
-    def rows(self, sql):
-        with duckdb.connect(str(self.building)) as connection:
-            return connection.execute(sql).fetchall()
-
-    def costs(self):
-        """Return what each period cost."""
-        period = "regexp_extract(file_name, 'BILLING_PERIOD=([0-9-]+)', 1)"
-        sql = f"select {period}, sum(cast(billed_cost as decimal(28, 10))) from raw_files.focus_costs group by 1"
-        return dict(self.rows(sql))
 
 
 @pytest.fixture

@@ -1,0 +1,131 @@
+"""The inbox: files that somebody put into a folder of ``HANDOFF_HOME/inbox`` are read by the next sync.
+
+    inbox/costs/FILE.csv, .csv.gz, .parquet -> raw_files.focus_costs
+    inbox/invoices/FILE.csv                 -> raw_files.invoices
+    inbox/usage/FILE.csv                    -> raw_files.usage
+
+It is what ``handoff import`` does, without anybody at the keyboard. A file is read once for what it holds: it may stay where it is, a
+changed one replaces what it brought before, and one that is taken away leaves its rows. A file that cannot be read holds up no other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from pipelines.errors import ConfigurationError, file_problem
+from pipelines.sources.files import open_focus_file
+from pipelines.sources.files_invoices import open_invoice_file
+from pipelines.sources.files_usage import open_usage_file
+from pipelines.sources.raw import RAW_TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from pipelines.rules import Rules
+    from pipelines.settings import Settings
+    from pipelines.sources.files import FileImport, FocusFile
+    from pipelines.sources.files_csv import Quarantined
+    from pipelines.sources.files_invoices import InvoiceFile
+    from pipelines.sources.files_usage import UsageFile
+    from pipelines.sources.landing import Landing
+    from pipelines.sources.spill import Earlier
+    from pipelines.transport import Transport
+
+FOLDER: Final = "inbox"
+# a folder of the inbox -> the raw table that its files fill
+_TABLES: Final = {"costs": "focus_costs", "invoices": "invoices", "usage": "usage"}
+
+
+@dataclass
+class Inbox:
+    """The files of the inbox that are not known yet. ``problems`` holds the sentence of each file that cannot be read."""
+
+    path: Path
+    files: list[FocusFile | InvoiceFile | UsageFile] = field(default_factory=list)
+    problems: dict[str, str] = field(default_factory=dict)
+    transport: Transport | None = None
+
+    @property
+    def row_count(self) -> int:
+        """The sound rows of all files."""
+        return sum(file.row_count for file in self.files)
+
+    @property
+    def quarantine(self) -> list[Quarantined]:
+        """What was set aside of all files."""
+        return [item for file in self.files for item in file.quarantine]
+
+    @property
+    def places(self) -> list[tuple[str, str]]:
+        """Every file that was read; what was said of files that could not be is said anew."""
+        return [place for file in self.files for place in file.places]
+
+    def land(self, landing: Landing, folder: Path) -> None:
+        """Read every file; what the inbox has no new file for stays as it is."""
+        for table in RAW_TABLES["files"]:
+            landing.keep(table)
+        for file in self.files:
+            file.land(landing, folder)
+        for place, sentence in self.problems.items():
+            landing.set_aside(FOLDER, place, sentence, "")
+
+
+def look_into(settings: Settings, rules: Rules, earlier: Earlier) -> Inbox:
+    """Return what lies in the inbox and was not read before; ``earlier`` knows the hashes of what was. Opens no file that is known."""
+    inbox = Inbox(settings.handoff_home / FOLDER)
+    if not inbox.path.is_dir():
+        return inbox
+    openers: dict[str, Callable[[Path], Any]] = {
+        "costs": open_focus_file,
+        "invoices": open_invoice_file,
+        "usage": partial(open_usage_file, settings=settings, rules=rules),
+    }
+    for place in sorted(inbox.path.iterdir()):
+        name = f"{place.name}"
+        if name.startswith("."):
+            continue
+        if name not in openers or not place.is_dir():
+            inbox.problems[name] = (
+                f"{place} is not read: the inbox has a folder for each kind of file. Put it into {', '.join(openers)}."
+            )
+            continue
+        _look_into(inbox, place, openers[name], _known(earlier, _TABLES[name]))
+    return inbox
+
+
+def _look_into(inbox: Inbox, folder: Path, opener: Callable[[Path], FileImport], known: dict[str, str]) -> None:
+    seen = dict(known)
+    for path in sorted(folder.iterdir()):
+        # what is still being copied has such a name in most programs
+        if path.name.startswith((".", "~")) or path.suffix in {".part", ".tmp", ".crdownload"}:
+            continue
+        place = f"{folder.name}/{path.name}"
+        try:
+            file: Any = opener(path)
+        except ConfigurationError as error:
+            inbox.problems[place] = error.sentence
+            continue
+        except OSError as error:
+            inbox.problems[place] = file_problem(error).sentence
+            continue
+        first = seen.get(file.sha256)
+        if first is None:
+            inbox.files.append(file)
+        elif first != path.name and file.sha256 not in known:
+            inbox.problems[place] = (
+                f"{path} holds the same as {first} beside it, so it was not read twice. Take one of the two away."
+            )
+        seen.setdefault(file.sha256, path.name)
+
+
+def _known(earlier: Earlier, table: str) -> dict[str, str]:
+    if not earlier.has(table, "file_sha256", "file_name"):
+        return {}
+    with earlier.opened() as connection:
+        if connection is None:
+            return {}
+        sql = f"select file_sha256, any_value(file_name) from raw_files.{table} group by 1"
+        return dict(connection.execute(sql).fetchall())
