@@ -211,7 +211,8 @@ payer_months as (
         month_on,
         sum(net_amount) as billed_amount,
         sum(case when coverage = 'unattributed' then net_amount else 0 end) as unattributed_amount,
-        count(distinct case when coverage = 'unattributed' then sub_account_id end) as account_count
+        count(distinct case when coverage = 'unattributed' then sub_account_id end) as account_count,
+        row_number() over (partition by billing_account_id, month_on order by provider_name) as provider_rank
     from account_days
     where month_on <= {{ as_of() }}
         and date_diff('month', month_on, {{ month_start(as_of()) }}) < {{ threshold('budget_months_reported') }}
@@ -220,7 +221,10 @@ payer_months as (
 
 of_nobody as (
     select
-        'BO06:payer-' || payer_months.billing_account_id || ':' || {{ month_key('payer_months.month_on') }} as finding_id,
+        'BO06:payer-' || payer_months.billing_account_id
+        -- two clouds may number their payers alike
+        || case when payer_months.provider_rank > 1 then '-' || lower(payer_months.provider_name) else '' end
+        || ':' || {{ month_key('payer_months.month_on') }} as finding_id,
         'BO06' as rule_id,
         'payer' as subject_type,
         payer_months.billing_account_id as subject_id,
