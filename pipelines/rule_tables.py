@@ -116,7 +116,8 @@ REQUIRED_KEYS: Final[dict[str, frozenset[str]]] = {
         {
             *("name", "timezone", "currency", "handoff_epoch"),
             *("hubspot_portal_id", "hubspot_app_host", "community_object_type"),
-            *("delivery_request_repository", "delivery_request_project", "new_engagement_status", "new_item_status"),
+            *("delivery_request_repository", "delivery_request_project", "new_engagement_status"),
+            *("new_item_status", "budget_alert_email"),
             *("renewal_of_label", "renewed_by_label", "cloud_paid_by_us"),
             *("capacity_from_stage", "delivery_team"),
         }

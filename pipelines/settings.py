@@ -40,6 +40,7 @@ WRITE_TOKENS: Final[dict[Vendor, str]] = {
     "hubspot": "hubspot_write_token",
     "airtable": "airtable_write_token",
     "github": "github_write_token",
+    "aws": "aws_write_access_key_id",
 }
 _CHANNEL: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*=[A-Za-z][A-Za-z0-9+.-]*://\S+")
 ENV_FILE: Final = Path(".env")  # in the working directory
@@ -91,6 +92,11 @@ class Settings(BaseSettings):
     aws_access_key_id: SecretStr | None = Field(default=None, description="Only to see whether AWS is configured.")
     aws_secret_access_key: SecretStr | None = Field(default=None, description="Read by boto3's default chain.")
     aws_session_token: SecretStr | None = Field(default=None, description="Goes with keys that expire.")
+    aws_write_access_key_id: SecretStr | None = Field(
+        default=None, description="AWS key for `handoff apply`; it keeps budgets and nothing else."
+    )
+    aws_write_secret_access_key: SecretStr | None = Field(default=None, description="Goes with AWS_WRITE_ACCESS_KEY_ID.")
+    aws_write_session_token: SecretStr | None = Field(default=None, description="Goes with keys for writing that expire.")
     aws_profile: str | None = Field(default=None, description="A profile of the AWS default chain.")
     aws_endpoint_url_cost_explorer: str | None = Field(default=None, description="Cost Explorer elsewhere (tests).")
     aws_endpoint_url_budgets: str | None = Field(default=None, description="AWS Budgets elsewhere (tests).")
@@ -135,6 +141,7 @@ class Settings(BaseSettings):
     @field_validator(
         *("hubspot_access_token", "hubspot_write_token", "airtable_token", "airtable_write_token", "github_token"),
         *("github_write_token", "aws_access_key_id", "aws_secret_access_key", "aws_session_token"),
+        *("aws_write_access_key_id", "aws_write_secret_access_key", "aws_write_session_token"),
     )
     @classmethod
     def _one_word(cls, value: SecretStr | None) -> SecretStr | None:

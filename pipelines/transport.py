@@ -48,6 +48,7 @@ from pipelines.wire import (
     Garbage,
     Overflow,
     RateBudget,
+    RateBudgets,
     date_of,
     origin_of,
     retry_after,
@@ -101,6 +102,7 @@ class Transport:
         deadline_seconds: float = 60,
         max_bytes: int = 50 * MEGABYTE,
         rate: Rate | None = None,
+        budget: RateBudgets | None = None,
         max_tries: int = 5,
         allowed_hosts: frozenset[str] = frozenset(),
         dialect: Dialect | None = None,
@@ -111,8 +113,8 @@ class Transport:
         """Open nothing yet.
 
         ``allowed_hosts`` are further addresses (``https://host``) that may be called; the base address always may. ``rate`` defaults
-        to what the vendor publishes. The deadline holds for each request with its retries; time spent waiting because the vendor
-        asked for it does not count.
+        to what the vendor publishes; ``budget`` takes its place where transports share a limit. The deadline holds for each request
+        with its retries; time spent waiting because the vendor asked for it does not count.
         """
         self.dialect = dialect or dialect_of(vendor)
         self.base_url = base_url.rstrip("/")
@@ -121,8 +123,9 @@ class Transport:
         self._max_tries = max_tries
         self._origins = {origin_of(base_url), *(origin_of(host if "//" in host else f"https://{host}") for host in allowed_hosts)}
         self._sleep, self._monotonic, self._now = sleep, monotonic, now
-        self._follows_vendor = rate is None
+        self._follows_vendor = rate is None and budget is None
         self._budget = RateBudget(rate or self.dialect.rate, sleep, monotonic)
+        self._pace_of_all = budget or self._budget
         self._special = [(re.compile(p), RateBudget(r, sleep, monotonic)) for p, r in self.dialect.special_rates]
         self._events = EventLoop(f"transport-{vendor}")
         self._client: httpx.AsyncClient | None = None
@@ -211,7 +214,7 @@ class Transport:
 
     def _pace(self, call: _Call) -> None:
         path = urlsplit(call.url).path
-        next((budget for pattern, budget in self._special if pattern.search(path)), self._budget).wait()
+        next((budget for pattern, budget in self._special if pattern.search(path)), self._pace_of_all).wait()
 
     def _learn(self, answer: Response) -> None:
         self.vendor_time = date_of(answer.headers.get("date"))

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 # hubspot-api-client 12 speaks /crm/v3 and /crm/v4, which end in 2027; every call is moved to this dated version
 # (https://developers.hubspot.com/changelog/legacy-apis-and-legacy-apps-whats-going-unsupported-and-when).
 HUBSPOT_API_VERSION: Final = "2026-09"
+# The first words of AWS operations that change something
+_CHANGING: Final = ("Create", "Update")
 _HUBSPOT_OLD_PATH: Final = re.compile(r"(?<=/crm)/v[34]/([a-z]+)")
 # POSTs of HubSpot that only read
 _HUBSPOT_READS: Final = re.compile(r"/(batch/read|search)$")
@@ -168,7 +170,7 @@ def aws_client(
 ) -> Any:
     """Return a boto3 client whose signed requests the transport sends, with retries of boto3 off.
 
-    All operations that handoff uses only read, so every one may be repeated.
+    What only reads may be repeated; what creates or updates is sent once.
     """
     from botocore.awsrequest import AWSResponse  # noqa: PLC0415 - comes with boto3
     from botocore.config import Config  # noqa: PLC0415
@@ -191,10 +193,16 @@ def aws_client(
             for name, value in request.headers.items()
             if name.lower() != "content-length"
         }
+        operation = headers.get("X-Amz-Target", "").rpartition(".")[2]
         is_json = service not in {"sts", "s3"}  # these speak XML
         body = request.body
         answer = transport.request(
-            request.method, request.url, headers=headers, content=body, idempotent=True, expect="json" if is_json else "bytes"
+            request.method,
+            request.url,
+            headers=headers,
+            content=body,
+            idempotent=not operation.startswith(_CHANGING),
+            expect="json" if is_json else "bytes",
         )
         made = AWSResponse(request.url, answer.status, dict(answer.headers), BytesIO(answer.content))
         made._content = answer.content  # noqa: SLF001 - botocore offers no other way in

@@ -64,6 +64,18 @@ class RateBudget:
             self.sleep(pause)
 
 
+@dataclass(frozen=True)
+class RateBudgets:
+    """Several budgets that a call must fit into; some may be shared with other transports."""
+
+    budgets: tuple[RateBudget, ...]
+
+    def wait(self) -> None:
+        """Return when the next call may go out."""
+        for budget in self.budgets:
+            budget.wait()
+
+
 class EventLoop:
     """An event loop on a thread of its own, started at the first use. Only a cancelled task ends a request at its deadline."""
 

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from pipelines.actions.records import is_blank, is_created_address
+from pipelines.actions.records import is_blank, is_created_address, plain_number
 
 _COMPUTED: Final = frozenset(
     {
@@ -86,8 +86,7 @@ def spelled(value: object) -> str | None:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float):
-        number = Decimal(str(value))
-        return f"{number.quantize(Decimal(1)) if number == number.to_integral_value() else number.normalize():f}"
+        return plain_number(f"{Decimal(str(value)):f}")
     if isinstance(value, list):
         return ";".join(filter(None, map(spelled, value)))
     return str(value)

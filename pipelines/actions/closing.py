@@ -8,6 +8,7 @@ goes into the ledger: ``verified``, or ``did_not_stick``, which is also a findin
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -91,7 +92,7 @@ def _urls(rows: list[dict[str, Any]]) -> dict[tuple[str, str], str | None]:
 
 def _write_row(row: dict[str, Any], change: Change, url: str | None) -> dict[str, Any]:
     """Return one row of ``ops.writes``. A record that was made is known by its address: an issue by all of it, others by its end."""
-    made_id = None if url is None else (url if change.system == "github" else url.rsplit("/", 1)[-1])
+    made_id = None if url is None else (url if change.system == "github" else re.split(r"[/=]", url)[-1])
     return {
         "plan_id": row["plan_id"],
         "change_id": change.change_id,

@@ -2,28 +2,45 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pipelines.actions.airtable import AirtableTarget
+from pipelines.actions.aws import AwsTarget
 from pipelines.actions.github import HEADERS, GithubTarget
 from pipelines.actions.hubspot import HubspotTarget
 from pipelines.actions.target import WHERE_TO_GET, Connection, Target, Tokens, tokens_for
-from pipelines.dialects import AirtableDialect, Dialect, GithubDialect, HubspotDialect
+from pipelines.dialects import AirtableDialect, AwsDialect, Dialect, GithubDialect, HubspotDialect
 from pipelines.errors import ConfigurationError
-from pipelines.settings import VENDORS
+from pipelines.settings import SANDBOX_WRITE_TOKEN, VENDORS
 from pipelines.sources.registry import SANDBOX_AIRTABLE_BASE_ID, SANDBOX_GITHUB_ORGANIZATION
+from pipelines.wire import RateBudget, RateBudgets
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pipelines.dialects import Rate
     from pipelines.rules import Rules
     from pipelines.settings import Settings, Vendor
 
-# Requests in seconds, for reading and for writing; together below what the vendors publish. GitHub makes 80 records a minute.
-_RATES: Final[dict[str, tuple[Rate, Rate]]] = {
-    "hubspot": ((65, 10.0), (30, 10.0)),
-    "airtable": ((3, 1.1), (2, 1.1)),
-    "github": ((10, 1.0), (70, 60.0)),
+# What each vendor lets through in so many seconds, of all requests and of those that write, a little below what it publishes.
+# Reading and writing share the first: the limit is the portal's, the base's or the token's owner's. GitHub takes 80 contents a minute
+# and 500 an hour.
+_LIMITS: Final[dict[str, tuple[Rate, tuple[Rate, ...]]]] = {
+    "hubspot": ((95, 10.0), ()),
+    "airtable": ((5, 1.1), ()),
+    "github": ((10, 1.0), ((75, 60.0), (500, 3610.0))),
+    "aws": ((5, 1.0), ((1, 1.0),)),
 }
+
+
+def budgets_for(
+    system: str, sleep: Callable[[float], None] = time.sleep, monotonic: Callable[[], float] = time.monotonic
+) -> tuple[RateBudgets, RateBudgets]:
+    """Return how fast one vendor is read and written to; both wait for what they share."""
+    of_all, of_writes = _LIMITS[system]
+    shared = RateBudget(of_all, sleep, monotonic)
+    return RateBudgets((shared,)), RateBudgets((shared, *(RateBudget(rate, sleep, monotonic) for rate in of_writes)))
 
 
 class _HubspotWrites(HubspotDialect):
@@ -42,6 +59,12 @@ class _GithubWrites(GithubDialect):
     credential = "GITHUB_WRITE_TOKEN"
     credential_help = f"Make a token {WHERE_TO_GET['github']}, and set it as GITHUB_WRITE_TOKEN."
     scope_help = "Give that token Issues: write on the repository and organization Projects: write."
+
+
+class _AwsWrites(AwsDialect):
+    credential = "AWS_WRITE_ACCESS_KEY_ID and AWS_WRITE_SECRET_ACCESS_KEY"
+    credential_help = f"Make keys {WHERE_TO_GET['aws']}, and set them."
+    scope_help = "Allow budgets:ViewBudget and budgets:ModifyBudget to the keys for writing."
 
 
 _WRITE_DIALECTS: Final[dict[str, type[Dialect]]] = {
@@ -82,12 +105,14 @@ class OpenTargets:
             transport.close()
 
     def _open(self, system: str) -> Target:
-        vendor = next((known for known in VENDORS if known == system and known in _RATES), None)
+        vendor = next((known for known in VENDORS if known == system and known in _LIMITS), None)
         if vendor is None:
             raise ConfigurationError(
                 f"handoff cannot write to {system!r}. Correct the model in actions.act_changes that proposes it."
             )
         settings, is_sandbox = self._settings, self._settings.is_sandbox(vendor)
+        if vendor == "aws":
+            return self._open_aws(is_sandbox=is_sandbox)
         tokens = tokens_for(vendor, settings, may_write=self._may_write)
         match vendor:
             case "hubspot":
@@ -99,15 +124,28 @@ class OpenTargets:
                 connection = self._connect(vendor, settings.github_base_url, tokens, HEADERS)
                 return GithubTarget(connection, self._rules, self._organisation(), is_sandbox=is_sandbox)
 
+    def _open_aws(self, *, is_sandbox: bool) -> Target:
+        from pipelines.sources.aws import open_aws  # noqa: PLC0415 - the network is opened only when a vendor is needed
+        from pipelines.sources.aws_session import aws_write_session, sandbox_session  # noqa: PLC0415
+
+        url = (self._sandbox_url or self._settings.sandbox_url) if is_sandbox else None
+        reading, writing = budgets_for("aws")
+        reader, writer = open_aws(self._settings, sandbox_url=url, budget=reading), None
+        if self._may_write:
+            session = sandbox_session(SANDBOX_WRITE_TOKEN) if is_sandbox else aws_write_session(self._settings)
+            writer = open_aws(self._settings, sandbox_url=url, session=session, budget=writing, dialect=_AwsWrites())
+        self._transports += [client.transport for client in (reader, writer) if client is not None]
+        return AwsTarget(reader, writer, is_sandbox=is_sandbox)
+
     def _connect(self, vendor: Vendor, base_url: str, tokens: Tokens, headers: dict[str, str] | None = None) -> Connection:
         from pipelines.transport import Transport  # noqa: PLC0415 - the network is opened only when a vendor is needed
 
         if self._settings.is_sandbox(vendor):
             base_url = f"{self._sandbox_url or self._settings.sandbox_url}/{vendor}"
         base_url = base_url.rstrip("/")
-        reading, writing = _RATES[vendor]
-        reader = Transport(vendor, base_url=base_url, rate=reading)
-        writer = Transport(vendor, base_url=base_url, rate=writing, dialect=_WRITE_DIALECTS[vendor]())
+        reading, writing = budgets_for(vendor)
+        reader = Transport(vendor, base_url=base_url, budget=reading)
+        writer = Transport(vendor, base_url=base_url, budget=writing, dialect=_WRITE_DIALECTS[vendor]())
         self._transports += [reader, writer]
         return Connection(vendor, base_url, tokens, reader, writer, headers or {})
 

@@ -115,6 +115,11 @@ def same(one: str | None, other: str | None) -> bool:
     return one == other
 
 
+def plain_number(text: str) -> str:
+    """Return a number in its one spelling: ``24000.00`` and ``24000`` are both ``24000``; what is no number stays as it is."""
+    return re.sub(r"(\.\d*?)0+$", r"\1", text).rstrip(".") if re.fullmatch(r"-?\d+\.\d*", text) else text
+
+
 def change_from_row(row: dict[str, Any]) -> Change:
     """Return a row of ``actions.act_changes`` as a change."""
 

@@ -22,10 +22,20 @@ if TYPE_CHECKING:
     from pipelines.actions.store import PlanLife
 
 _SHOWN_CHARACTERS: Final = 160
-_SYSTEM_NAMES: Final = {"hubspot": "HubSpot", "airtable": "Airtable", "github": "GitHub"}
-_SINGULAR: Final = {"deals": "deal", "communities": "community", "engagements": "engagement", "issues": "issue", "tasks": "task"}
+_SYSTEM_NAMES: Final = {"hubspot": "HubSpot", "airtable": "Airtable", "github": "GitHub", "aws": "AWS"}
+_SINGULAR: Final = {
+    "deals": "deal",
+    "communities": "community",
+    "engagements": "engagement",
+    "issues": "issue",
+    "tasks": "task",
+    "projects": "project",
+    "deliverables": "deliverable",
+    "budgets": "budget",
+    "project_items": "project item",
+}
 # What a new record is called by, whatever its vendor calls that field
-_NAME_FIELDS: Final = ("engagement_name", "title", "subject")
+_NAME_FIELDS: Final = ("engagement_name", "project_name", "deliverable_name", "title", "subject", "budget_name")
 _STATE_WORDS: Final[dict[PlanState, str]] = {
     PlanState.open: "open, may be applied",
     PlanState.used: "interrupted; `handoff apply` finishes it; begun",

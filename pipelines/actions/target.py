@@ -30,7 +30,8 @@ WHERE_TO_GET: Final[dict[Vendor, str]] = {
     "schema.bases:read on the one base",
     "github": "on GitHub under Settings > Developer settings > Fine-grained tokens, with Issues: write on the repository and "
     "organization Projects: write",
-    "aws": "from your AWS administrator",
+    "aws": "in IAM, in the payer's account: access keys of a user or role that may do budgets:ViewBudget and budgets:ModifyBudget and "
+    "nothing else",
 }
 
 

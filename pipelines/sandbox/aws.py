@@ -1,8 +1,8 @@
 """AWS of the sandbox: who asks, which operation, and the answers of Organizations, Budgets and STS. Costs are in ``aws_costs.py``.
 
 Operations arrive as POST / with an X-Amz-Target header (JSON 1.1), for STS as a form (query protocol). Evidence: the service models
-in botocore, which also check every answer in the tests. The identity may read and nothing else. A signature must be there; it is not
-verified, because the sandbox has no secret to keep.
+in botocore, which also check every answer in the tests. The read token's identity reads and nothing else; the write token's keeps
+budgets, too (aws_budgets.py). A signature must be there; it is not verified, because the sandbox has no secret to keep.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs
 
-from pipelines.sandbox import aws_costs
+from pipelines.sandbox import aws_budgets, aws_costs
 from pipelines.sandbox.aws_costs import AwsError, not_built, pages
 from pipelines.sandbox.exchange import Answer, Call, serve
 from pipelines.sandbox.world import token_kind
@@ -59,11 +59,11 @@ def _answer(world: World, call: Call) -> Answer:
             raise not_built(f"{call.method} {call.path}; AWS services are called by POST /")
         if not target:
             return _sts(world, call)
-        _identify(call)
+        key = _identify(call)
         prefix, _, name = target.partition(".")
         service = _PREFIXES.get(prefix)
         operation = OPERATIONS.get(f"{service}:{name}")
-        if operation is None:
+        if operation is None or not (name.startswith(_READS) or token_kind(key) == "write"):
             raise _no_operation(world, service, name, target)
         with world.lock:
             return Answer(200, operation(world, _body(call, str(service), name)), _request_id(), "application/x-amz-json-1.1")
@@ -280,6 +280,9 @@ OPERATIONS: Final[dict[str, Callable[[World, Json], Json]]] = {
     "ce:GetDimensionValues": aws_costs.get_dimension_values,
     "ce:GetCostForecast": aws_costs.get_cost_forecast,
     "ce:GetTags": aws_costs.get_tags,
+    "budgets:CreateBudget": aws_budgets.create_budget,
+    "budgets:DescribeBudget": aws_budgets.describe_budget,
+    "budgets:UpdateBudget": aws_budgets.update_budget,
     "budgets:DescribeBudgets": _describe_budgets,
     "budgets:DescribeBudgetNotificationsForAccount": _describe_budget_notifications_for_account,
     "budgets:DescribeNotificationsForBudget": _describe_notifications_for_budget,

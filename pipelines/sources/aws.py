@@ -30,9 +30,11 @@ if TYPE_CHECKING:
 
     import boto3.session
 
+    from pipelines.dialects import Dialect
     from pipelines.rules import Rules
     from pipelines.settings import Settings
     from pipelines.sources.landing import Landing
+    from pipelines.wire import RateBudgets
 
 Json = dict[str, Any]
 
@@ -102,11 +104,21 @@ class AwsClient:
             )
 
 
-def open_aws(settings: Settings, *, sandbox_url: str | None) -> AwsClient:
-    """Open the payer's account with the AWS default chain, or the sandbox's; nothing is asked yet. Raises ConfigurationError."""
+def open_aws(
+    settings: Settings,
+    *,
+    sandbox_url: str | None,
+    session: boto3.session.Session | None = None,
+    budget: RateBudgets | None = None,
+    dialect: Dialect | None = None,
+) -> AwsClient:
+    """Open the payer's account with the AWS default chain, or the sandbox's; nothing is asked yet. Raises ConfigurationError.
+
+    ``session``, ``budget`` and ``dialect`` are given where other keys than those for reading ask.
+    """
     if sandbox_url is not None:
         endpoints = dict.fromkeys(_ENDPOINTS, f"{sandbox_url}/aws")
-        session = sandbox_session()
+        session = session or sandbox_session()
     else:
         given = {
             "ce": settings.aws_endpoint_url_cost_explorer,
@@ -115,8 +127,10 @@ def open_aws(settings: Settings, *, sandbox_url: str | None) -> AwsClient:
             "sts": settings.aws_endpoint_url_sts,
         }
         endpoints = {service: given[service] or address for service, address in _ENDPOINTS.items()}
-        session = aws_session(settings)
-    transport = Transport("aws", base_url=endpoints["ce"], allowed_hosts=frozenset(endpoints.values()))
+        session = session or aws_session(settings)
+    transport = Transport(
+        "aws", base_url=endpoints["ce"], allowed_hosts=frozenset(endpoints.values()), budget=budget, dialect=dialect
+    )
     accounts = (
         tuple(part.strip() for part in settings.aws_budget_account_ids.split(",") if part.strip()) if sandbox_url is None else ()
     )

@@ -50,6 +50,10 @@ class Vendors:
         self.projects = {}
         self.deliverables = {}
         self.further_fields = []  # of the engagements' table
+        self.payer = "999900001111"
+        self.aws_writer = None  # the account of the keys for writing, where it is another one
+        self.budgets = {}
+        self.budget_alarms = {}
         self.issues = []
         self.items = []
         self.log = []
@@ -184,6 +188,9 @@ class Vendors:
             self.tasks[task_id]["properties"] |= body["properties"]
         return Answer(200, {"id": task_id, "properties": self.tasks[task_id]["properties"]})
 
+    def _renewal_types(self, kind, held):
+        return [kind | {"label": held}] if isinstance(held, str) else [kind] if held else []
+
     def _renewals(self, method, path, body):
         kind = {"category": "USER_DEFINED", "typeId": 301, "label": "Renewal of"}
         if path.endswith("/labels"):
@@ -191,7 +198,7 @@ class Vendors:
         if path.endswith("/batch/read"):
             deal_id = body["inputs"][0]["id"]
             to = [
-                {"toObjectId": int(old), "associationTypes": [kind] if is_renewal else []}
+                {"toObjectId": int(old), "associationTypes": self._renewal_types(kind, is_renewal)}
                 for (new, old), is_renewal in self.renewals.items()
                 if new == deal_id
             ]

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 
+from aws_double import AwsDouble
+
 from pipelines import clock
 from pipelines.actions.airtable import AirtableTarget
 from pipelines.actions.apply import apply_plan
+from pipelines.actions.aws import AwsTarget
 from pipelines.actions.github import HEADERS, GithubTarget
 from pipelines.actions.hubspot import HubspotTarget
 from pipelines.actions.plan import make_plan, save_plan
@@ -159,7 +162,7 @@ class Snapshot:
         if "ops.run" in sql:
             return [{"run_id": "run-1", "as_of_on": "2026-11-16"}]
         if "source_tables" in sql:
-            tables = {"hubspot": ("deals", "communities"), "github": ("issues",)}
+            tables = {"hubspot": ("deals", "communities"), "github": ("issues", "project_items"), "aws": ("budgets",)}
             return [{"source": s, "table_name": t, "row_count": 400} for s, names in tables.items() for t in names]
         assert "raw_airtable.records" in sql
         return [{"table_id": "tblEngagements000", "row_count": 400}]
@@ -177,6 +180,9 @@ class DoubleTargets:
             ),
             "github": GithubTarget(
                 Connection("github", f"{url}/github", tokens, sender, sender, HEADERS), rules, "demo-org", is_sandbox=True
+            ),
+            "aws": AwsTarget(
+                AwsDouble(sender, may_write=False), AwsDouble(sender, may_write=True) if may_write else None, is_sandbox=True
             ),
         }
 

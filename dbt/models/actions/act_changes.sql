@@ -24,6 +24,8 @@ united as (
     select * from {{ ref('act_close_github_requests') }}
     union all
     select * from {{ ref('act_complete_hubspot_tasks') }}
+    union all
+    select * from {{ ref('act_keep_aws_budgets') }}
 ),
 
 -- what people set aside is not mended behind their back

@@ -92,6 +92,14 @@ cells as (
         on items.project_number = item_dates.project_number and items.project_item_id = item_dates.project_item_id
     union all
     select
+        'aws' as system,
+        'budgets' as object,
+        owner_account_id || '/' || budget_name as record_id,
+        'limit' as field,
+        cast(limit_amount as varchar) as held_value
+    from {{ ref('stg_aws__budgets') }}
+    union all
+    select
         'github' as system,
         'issues' as object,
         split_part(repository, '/', 2) || '/' || issue_number as record_id,
@@ -127,6 +135,12 @@ made as (
         'deliverables' as object,
         deliverable_id as made_id
     from {{ ref('stg_airtable__deliverables') }}
+    union all
+    select
+        'aws' as system,
+        'budgets' as object,
+        budget_name as made_id
+    from {{ ref('stg_aws__budgets') }}
     union all
     select
         'github' as system,
