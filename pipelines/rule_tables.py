@@ -59,6 +59,7 @@ REQUIRED_TABLES: Final[dict[str, tuple[str, ...]]] = {
     "rule_evidence": ("field", "wakes_snooze", "ends_waiver"),
     "rule_guards": ("key", "value"),
     "rule_roles": ("person", "role"),
+    "rule_grace": ("recipe", "rule_id", "grace_days"),
     "rule_notifications": ("notification", "occasion", "audience", "subject"),
     "rule_recipients": ("audience", "channel"),
     "rule_holidays": ("holiday_on",),
@@ -100,6 +101,7 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
     "rule_effort": ("deal_type", "team"),
     "rule_guards": ("key", "value"),  # allowed_field stands there once for each field
     "rule_roles": ("person", "role"),
+    "rule_grace": ("recipe", "rule_id"),
     "rule_recipients": ("audience", "channel", "address"),
     "map_fields": ("system", "object", "canonical_field"),
     "rule_internal_accounts": ("provider", "sub_account_id", "valid_from"),
@@ -168,6 +170,7 @@ REFERENCES: Final[tuple[tuple[str, str, str, str], ...]] = (
     ("rule_delivery_evidence", "source", "rule_sources", "source"),
     ("rule_delivery_steps", "late_rule_id", "rule_findings", "rule_id"),
     ("rule_modes", "rule_id", "rule_findings", "rule_id"),
+    ("rule_grace", "rule_id", "rule_findings", "rule_id"),
 )
 # Where the first word of a lookup in rule_intake_fields.csv leads: system and object of map_fields.csv
 LOOKUP_PLACES: Final = {
@@ -189,7 +192,7 @@ _BOOLEANS: Final = frozenset({"true", "false"})
 _WHOLE_NUMBERS: Final = frozenset(
     {
         *("stage_rank", "source_rank", "summary_rank", "tag_rank", "window_rank", "step_rank", "evidence_rank", "weight"),
-        *("kpi_rank",),
+        *("grace_days", "kpi_rank"),
         *("minimum_count", "from_days", "to_days", "sla_days", "max_age_hours", "onboarding_weeks"),
     }
 )

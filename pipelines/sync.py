@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 import duckdb
 
 from pipelines import clock, decisions, transform, warehouse
-from pipelines.actions import closing
+from pipelines.actions import closing, marks
 from pipelines.actions.opening import OpenTargets, Targets
 from pipelines.checks import ShrinkGuard
 from pipelines.drift import record_drift
@@ -321,6 +321,7 @@ def _publish_or_hold(run: _Run, *, accept_shrink: bool) -> None:
     warehouse.publish(run.home, run.result.run_id, _manifest(run.result, run.rules))
     with Ledger.open(run.home) as ledger:
         closing.record_checks(run.home, ledger, at=clock.now())
+        marks.record_marks(run.home, run.rules, ledger, at=clock.now())
     run.progress.done(f"Published snapshot {run.result.run_id}.")
 
 

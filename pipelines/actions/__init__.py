@@ -4,6 +4,7 @@ plan.py       actions.act_changes and the vendors' live values -> a plan
 store.py      plans sealed, stored, found, listed with their state
 apply.py      a sealed plan -> writes, each read back, each in the ledger
 settling.py   what an interrupted apply left open, settled by reading
+marks.py      what is called for, and waits for some days before it is proposed
 guards.py     what must hold before anything is written
 seal.py       the key of this home, and seals made with it
 records.py    changes, plans and results as plain data

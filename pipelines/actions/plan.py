@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field, replace
+from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.actions import guards
+from pipelines.actions.marks import Grace, grace_in
 from pipelines.actions.opening import OpenTargets, Targets
 from pipelines.actions.records import (
     Change,
@@ -124,7 +126,7 @@ def make_plan(
     """
     person = author(proposer)
     require(rules, person, Role.proposer)
-    changes, blocked = _proposed(snapshot_query, scope or Scope())
+    changes, blocked = _proposed(snapshot_query, scope or Scope(), grace_in(settings.handoff_home, rules))
     return plan_of(
         changes,
         blocked,
@@ -195,8 +197,12 @@ def plan_of(
     )
 
 
-def _proposed(snapshot_query: Callable[[str], list[dict[str, Any]]], scope: Scope) -> tuple[list[Change], dict[str, str]]:
-    """Return the wanted changes, and why the models hold some of them back, by change id."""
+def _proposed(
+    snapshot_query: Callable[[str], list[dict[str, Any]]], scope: Scope, grace: Grace
+) -> tuple[list[Change], dict[str, str]]:
+    """Return the wanted changes, and why the models or their grace hold some of them back, by change id."""
+    as_of = _run(snapshot_query)["as_of_on"]
+    day = date.fromisoformat(str(as_of)) if as_of is not None else None
     changes: list[Change] = []
     blocked: dict[str, str] = {}
     for row in snapshot_query(_CHANGES_SQL):
@@ -206,6 +212,8 @@ def _proposed(snapshot_query: Callable[[str], list[dict[str, Any]]], scope: Scop
         changes.append(change)
         if row.get("is_blocked"):
             blocked[change.change_id] = str(row.get("blocked_reason") or "its rule could not be evaluated")
+        elif (wait := grace.objection(change, day)) is not None:
+            blocked[change.change_id] = wait
     return changes, blocked
 
 

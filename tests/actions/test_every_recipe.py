@@ -1,6 +1,9 @@
 """What is promised of every recipe: it gives way to people, it changes nothing twice, and it can be told what became of it."""
 
+import re
+
 import pytest
+from conftest import PROJECT
 from recipes import RECIPES, proposed_by_the_models
 from write_back import statuses
 
@@ -74,3 +77,10 @@ def test_undo_restores_what_was_there_and_names_what_was_made(recipe, write_back
         assert {change.change_id for change in write_back.plan(rows).changes} == {
             row["change_id"] for row in rows if row["record_id"] is not None
         }
+
+
+def test_the_documentation_has_both_rows_of_every_recipe():
+    text = (PROJECT / "docs" / "write-back.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \|(.*)\|$", text, re.MULTILINE)
+    for name in proposed_by_the_models():
+        assert sorted(cells.count("|") for found, cells in rows if found == name) == [1, 4], name

@@ -158,3 +158,13 @@ def test_the_sandbox_keeps_budgets_for_the_write_token_alone_and_a_name_once(hom
         with pytest.raises(Exception, match="does not let this identity do UpdateBudget"):
             reader.send(update)
         targets.close()
+
+
+def test_a_plan_for_another_payer_is_refused_saying_why(write_back, vendors):
+    path = write_back.saved([budget()])
+    vendors.payer = "1"
+    refused = write_back.apply(path).refused
+    assert (
+        "was made for AWS payer account 999900001111 (SANDBOX), and the present settings lead to AWS payer account 1" in refused
+    )
+    assert vendors.budgets == {}

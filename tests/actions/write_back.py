@@ -28,8 +28,15 @@ def deal_url(deal_id):
     return f"{PORTAL}/{deal_id}"
 
 
-def default_rules():
+def shipped_rules():
     return load_rules(PROJECT_ROOT / "dbt" / "seeds" / "default")
+
+
+def default_rules():
+    """Return the shipped rules without the days that some fixes wait (test_marks.py is about those)."""
+    rules = shipped_rules()
+    rules._tables["rule_grace"] = []
+    return rules
 
 
 def change(change_id, **columns):
