@@ -6,6 +6,8 @@ import json
 import urllib.request
 
 import pytest
+from test_airtable_recipes import BASE, correction, deliverable, project
+from test_github_fields import link
 from write_back import Snapshot, change, default_rules, engagement_changes, issue_change, statuses
 
 from pipelines import clock
@@ -20,6 +22,8 @@ from pipelines.settings import load_settings
 
 DEAL, ANOTHER = "1033", "10335"
 BUYER = "30331"
+# the last words of the changes of a field, which can be taken back
+FIELDS = {"fill", "label", "renewal", "value", "deal_url"}
 URL = f"https://app-na2.hubspot.com/contacts/4400001/record/0-3/{DEAL}"
 
 
@@ -32,6 +36,10 @@ def recipes():
         change("task", object="tasks", record_id=None, field=None, after=json.dumps(task), natural_key=URL, needs=""),
         *(row | {"needs": ""} for row in engagement_changes(ANOTHER)[:1]),
         issue_change(ANOTHER) | {"needs": ""},
+        project(f"{BASE}/tblEngagements000/recEngEmptybenchA") | {"needs": ""},
+        deliverable() | {"needs": ""},
+        correction(record_id="recEngEchovaleA00", before="24000", after="27000", needs=""),
+        link(record_id="57/570001", needs=""),
     ]
 
 
@@ -91,8 +99,8 @@ def test_every_recipe_is_applied_found_again_and_taken_back_and_only_apply_write
             now=clock.now(),
             sandbox_url=sandbox.url,
         )
-    assert {item.change_id.rsplit(":", 1)[-1] for item in undo.changes} == {"fill", "label", "renewal"}
+    assert {item.change_id.rsplit(":", 1)[-1] for item in undo.changes} == FIELDS
     assert len(sandbox.writes()) == written
     taken_back = sandbox.apply(undo)
     assert set(statuses(taken_back).values()) == {"applied"}, [row.sentence for row in taken_back.results]
-    assert {item.change_id for item in sandbox.plan(rows).changes} == {"fill", "label", "renewal"}
+    assert {item.change_id.rsplit(":", 1)[-1] for item in sandbox.plan(rows).changes} == FIELDS
