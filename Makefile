@@ -20,6 +20,9 @@ $(SETUP): requirements.lock pyproject.toml
 	@rm -f $(VENV)/.installed-*
 	@touch $@
 
+# for schedules that only want the command
+$(BIN)/handoff: $(SETUP) ;
+
 demo: $(SETUP) ## Try everything on an invented organisation, without any account
 	$(BIN)/handoff sync --fresh-sandbox --brief
 	$(BIN)/handoff report handoff-gaps missing-intake renewals-due budget-overruns

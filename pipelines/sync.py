@@ -26,6 +26,7 @@ from pipelines.drift import record_drift
 from pipelines.errors import ConfigurationError, HandoffError
 from pipelines.extract import COMPLETE, STALE, SourceOutcome, count_rows, land, restore_tables
 from pipelines.ledger import Ledger
+from pipelines.logs import STREAM
 from pipelines.sandbox.attachment import attached
 from pipelines.settings import DEMO_AS_OF, VENDORS, Settings, prepare_dlt
 from pipelines.sources.raw import OPS_TABLES, create_missing_tables
@@ -108,6 +109,7 @@ def sync(
     started_at = clock.now()
     run_id = f"{started_at:%Y%m%dT%H%M%S%f}Z-{secrets.token_hex(2)}"
     result = RunResult(run_id, as_of)
+    STREAM.run_id = run_id
     home = settings.handoff_home
     what = "handoff sync" if imported is None else "handoff import"
     with warehouse.run_lock(home, what=what, started_at=started_at):
@@ -131,7 +133,7 @@ def sync(
         finally:
             result.seconds = (clock.now() - started_at).total_seconds()
             ledger.record_run_finished(
-                run_id, finished_at=clock.now(), outcome=outcome, exit_code=exit_code, details=_details(result)
+                run_id, finished_at=clock.now(), outcome=outcome, exit_code=exit_code, details=details_of(result)
             )
             ledger.close()
     return result
@@ -447,7 +449,8 @@ def _manifest(result: RunResult, rules: Rules) -> dict[str, Any]:
     }
 
 
-def _details(result: RunResult) -> dict[str, Any]:
+def details_of(result: RunResult) -> dict[str, Any]:
+    """Return what the ledger keeps of a run: its sources, its checks, and why it was held."""
     return {
         "held": result.held,
         "seconds": round(result.seconds, 3),
