@@ -184,7 +184,11 @@ def _snapshots(settings: Settings) -> Iterator[Examined]:
 
 def _snapshot(version: Path, *, is_current: bool) -> Examined:
     name = f"Snapshot {version.name}{' (current)' if is_current else ''}"
-    repair = "Run `handoff sync` to publish a sound one." if is_current else f"It is not in use; remove {version}."
+    repair = (
+        "Run `handoff sync` to publish a sound one, or `handoff rollback` to go back."
+        if is_current
+        else f"It is not in use; remove {version}."
+    )
     problem = warehouse.problem_of(version)
     if problem is not None:
         return Examined(False, f"{name} {problem}. {repair}")

@@ -116,7 +116,7 @@ def test_the_line_of_cron_writes_to_people_only_when_they_must_do_something(plac
     lines = [line for line in (DEPLOY / "cron/handoff.cron").read_text().splitlines() if re.match(r"[\d*]", line)]
     assert len(lines) == 2
     for line in lines:
-        *fields, user, command = line.split(None, 6)
+        *fields, user, _ = line.split(None, 6)
         assert len(fields) == 5
         assert user == "handoff"
     done = shell(lines[0].split(None, 6)[6].replace("sync --brief", "sync --brief >/dev/null"), place, CODE=str(code))
