@@ -65,6 +65,13 @@ class Settings(BaseSettings):
         default=None,
         description="A PostgreSQL database for the ledger of a team; without it the ledger is a file in HANDOFF_HOME.",
     )
+    snapshot_url: str | None = Field(
+        default=None, description="Object storage (s3://bucket/prefix) where snapshots are published and read as well."
+    )
+    snapshot_access_key_id: SecretStr | None = Field(
+        default=None, description="Key of that bucket; without it AWS's default chain."
+    )
+    snapshot_secret_access_key: SecretStr | None = Field(default=None, description="Goes with it.")
     sandbox_port: int = Field(default=8750, ge=1, le=65535, description="Port of the sandbox on 127.0.0.1.")
     dashboard_port: int = Field(default=8501, ge=1, le=65535, description="Port of the dashboard on 127.0.0.1.")
 

@@ -28,6 +28,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import duckdb
 
 from pipelines.errors import ConfigurationError, HandoffError
+from pipelines.logs import STREAM
 from pipelines.retention import MANIFEST, as_of_of, versions_to_keep
 
 if TYPE_CHECKING:
@@ -106,7 +107,9 @@ def check_home(home: Path, *, will_write: bool) -> None:
 
 def make_private_folder(folder: Path) -> Path:
     """Create ``folder`` and its parents so that only this user can look inside."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not folder.parent.exists():
+        make_private_folder(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
     return folder
 
 
@@ -223,7 +226,7 @@ def publish(home: Path, run_id: str, manifest: dict[str, Any]) -> Path:
     """Move the finished private copy to ``versions/<run_id>`` and turn the pointer to it. The caller holds the lock."""
     version = move_to_versions(home, run_id, manifest)
     point_to(Layout(home), version)
-    _remove_old_versions(Layout(home))
+    remove_old_versions(Layout(home))
     return version
 
 
@@ -256,7 +259,8 @@ def point_to(layout: Layout, version: Path) -> None:
     _fsync_folder(layout.root)
 
 
-def _remove_old_versions(layout: Layout) -> None:
+def remove_old_versions(layout: Layout) -> None:
+    """Remove the versions that retention does not keep."""
     current = current_version(layout.home)
     dated = {path: as_of_of(path) for path in layout.versions.iterdir()}
     kept = {current, *versions_to_keep(dated)}
@@ -339,12 +343,18 @@ def open_as_of(home: Path, day: date) -> Snapshot:
 
 
 def open_current(home: Path) -> Snapshot:
-    """Open the published snapshot. Raises NoSnapshot, saying what to run first."""
+    """Open the published snapshot, here or at SNAPSHOT_URL. Raises NoSnapshot, saying what to run first."""
+    from pipelines.snapshot_store import follow  # noqa: PLC0415 - which fetches into this module's folders
+
+    problem = follow(home)
+    if problem is not None:
+        STREAM.write(f"{problem}\n")
     for attempt in (1, 2):  # the version may be removed between reading the pointer and opening the file
         version = current_version(home)
         if version is None:
             raise NoSnapshot(
-                f"There is no snapshot in {home} yet. Run `handoff sync`, or `make demo` to try the invented organisation."
+                problem
+                or f"There is no snapshot in {home} yet. Run `handoff sync`, or `make demo` to try the invented organisation."
             )
         try:
             return Snapshot(version)

@@ -16,6 +16,7 @@ SHARED = Path(os.environ.get("HANDOFF_SHARED", PROJECT.parent / "shared"))
 _SETTINGS = (
     "LEDGER_",
     "NOTIFY_",
+    "SNAPSHOT_",
     "HEARTBEAT_",
     "HUBSPOT_",
     "AIRTABLE_",
