@@ -57,7 +57,10 @@ class Recorder:
 
     def pytest_runtest_logreport(self, report):
         if report.when == "call" or (report.when == "setup" and report.outcome != "passed"):
-            self.reports.append((report.nodeid, report.outcome, dict(report.user_properties)))
+            properties = dict(report.user_properties)
+            self.reports.append((report.nodeid, report.outcome, properties))
+            if "figure" in properties:  # a run that is ended early has said something
+                sys.stderr.write(f"\n{report.nodeid} {report.outcome}: {properties['figure']}\n")
 
     def rows(self):
         """Yield (promise, what it says, tried, held, figures) for each promise that was tried."""
