@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FILE_NAME: Final = "wh.duckdb"
+# half a second: what a holder needs on a busy machine to write who it is
+_NOTE_READS, _NOTE_SECONDS = 20, 0.025
 
 
 class Locked(HandoffError):
@@ -113,12 +115,28 @@ def make_private_folder(folder: Path) -> Path:
     return folder
 
 
-def _lock_holder(text: str) -> str:
+def _lock_holder(file: IO[str]) -> str:
+    """Return who holds the lock. Whoever has just taken it may not have written its note yet, so a note of nobody is read again."""
+    for _ in range(_NOTE_READS):
+        file.seek(0)
+        try:
+            holder = json.loads(file.read())
+            if holder["host"] != socket.gethostname() or _is_running(int(holder["pid"])):
+                return f"process {holder['pid']} on {holder['host']}, which began `{holder['what']}` at {holder['started_at']}"
+        except (ValueError, KeyError, TypeError):
+            pass  # half written
+        time.sleep(_NOTE_SECONDS)
+    return "another process"
+
+
+def _is_running(pid: int) -> bool:
     try:
-        holder = json.loads(text)
-        return f"process {holder['pid']} on {holder['host']}, which began `{holder['what']}` at {holder['started_at']}"
-    except (ValueError, KeyError, TypeError):
-        return "another process"
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # another user's
+    return True
 
 
 @contextmanager
@@ -136,7 +154,7 @@ def run_lock(home: Path, *, what: str, started_at: datetime) -> Iterator[None]:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise Locked(
-                    f"{home} is in use by {_lock_holder(file.read())}. Wait for it to end and run this command again; "
+                    f"{home} is in use by {_lock_holder(file)}. Wait for it to end and run this command again; "
                     "nothing was changed."
                 ) from error
             _write_lock_note(file, what, started_at)

@@ -20,7 +20,7 @@ _HOLD = (
     "time.sleep(float(sys.argv[2]))\n"
     "try:\n"
     "    with warehouse.run_lock(Path(sys.argv[1]), what='handoff sync', started_at=datetime.now(UTC)):\n"
-    "        print('works', flush=True); time.sleep(1.5)\n"
+    "        print('works', flush=True); sys.stdin.read()\n"
     "except warehouse.Locked as error:\n"
     "    print(error.sentence); sys.exit(error.exit_code)\n"
 )
@@ -29,6 +29,7 @@ _HOLD = (
 def start(home, offset):
     return subprocess.Popen(
         [sys.executable, "-c", _HOLD, str(home), str(offset)],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         env=os.environ | {"PYTHONPATH": str(PROJECT)},
@@ -36,8 +37,10 @@ def start(home, offset):
 
 
 def pair(home, offset):
-    """Start two at this distance; return the exit codes and what the loser said."""
+    """Start two at this distance; return the exit codes and what each said. The one that works goes on until the other has ended."""
     both = [start(home, 0), start(home, offset)]
+    while all(process.poll() is None for process in both):
+        time.sleep(0.01)
     said = [process.communicate(timeout=60)[0] for process in both]
     return sorted(process.returncode for process in both), both, said
 
