@@ -43,7 +43,7 @@ check: $(SETUP) ## Lint Python and SQL, check types
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint dbt
 
-promises: $(SETUP) ## Try every promise and print what held, as docs/promises.md has it (half an hour)
+promises: $(SETUP) ## Try every promise and print what held, as docs/promises.md has it (takes long)
 	$(BIN)/python tests/promises.py
 
 bench: $(SETUP) ## Measure handoff beside its peers, and its models at size
