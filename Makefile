@@ -5,9 +5,9 @@ BIN := $(VENV)/bin
 SETUP := $(VENV)/.installed-$(shell cksum requirements.lock pyproject.toml | cksum | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dashboard sync test check bench lock
+.PHONY: help demo dashboard sync test check promises bench lock
 
-help: ## List these targets
+help: # list these targets; `make` alone is the way to it
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | awk -F'|' '{printf "make %-10s %s\n", $$1, $$2}'
 
 # uv installs the hash-locked set in seconds where pip takes minutes; it is itself pinned by hash in the lock.
@@ -19,6 +19,9 @@ $(SETUP): requirements.lock pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@rm -f $(VENV)/.installed-*
 	@touch $@
+
+# for schedules that only want the command
+$(BIN)/handoff: $(SETUP) ;
 
 demo: $(SETUP) ## Try everything on an invented organisation, without any account
 	$(BIN)/handoff sync --fresh-sandbox --brief
@@ -39,6 +42,9 @@ check: $(SETUP) ## Lint Python and SQL, check types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint dbt
+
+promises: $(SETUP) ## Try every promise and print what held, as docs/promises.md has it (takes long)
+	$(BIN)/python tests/promises.py
 
 bench: $(SETUP) ## Measure handoff beside its peers, and its models at size
 	$(BIN)/python -m benchmarks

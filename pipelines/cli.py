@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import sys
+import traceback
+from typing import Final
 
 import typer
 
 from pipelines.commands import imports, notifying, reports, rules, servers, snapshots, synchronising, write_back
 from pipelines.commands.console import say
 from pipelines.errors import file_problem
+from pipelines.logs import STREAM
+from pipelines.redaction import redacted
+
+EXIT_FAULT: Final = 1
 
 app = typer.Typer(
     name="handoff",
@@ -32,6 +38,9 @@ def main() -> None:
         known = file_problem(error)
         say(known.sentence)
         sys.exit(known.exit_code)
+    except Exception:  # noqa: BLE001 - a fault of ours: shown whole, but for what is secret
+        STREAM.write(redacted(traceback.format_exc()))
+        sys.exit(EXIT_FAULT)
 
 
 if __name__ == "__main__":

@@ -59,6 +59,8 @@ def examine(settings: Settings) -> Iterator[Examined]:
     yield _disk(settings)
     yield from _snapshots(settings)
     yield from _ledger(settings)
+    yield from _notifications(settings, rules)
+    yield from _store(settings)
 
 
 def _env_file(settings: Settings) -> Iterator[Examined]:
@@ -184,7 +186,11 @@ def _snapshots(settings: Settings) -> Iterator[Examined]:
 
 def _snapshot(version: Path, *, is_current: bool) -> Examined:
     name = f"Snapshot {version.name}{' (current)' if is_current else ''}"
-    repair = "Run `handoff sync` to publish a sound one." if is_current else f"It is not in use; remove {version}."
+    repair = (
+        "Run `handoff sync` to publish a sound one, or `handoff rollback` to go back."
+        if is_current
+        else f"It is not in use; remove {version}."
+    )
     problem = warehouse.problem_of(version)
     if problem is not None:
         return Examined(False, f"{name} {problem}. {repair}")
@@ -207,3 +213,55 @@ def _ledger(settings: Settings) -> Iterator[Examined]:
     else:
         kept_in = LEDGER_FILE if ledger.place.endswith(LEDGER_FILE) else f"the database {ledger.place}"
         yield Examined(False, f"{verified.problem} Restore {kept_in} from a backup and find out who changed it.")
+
+
+def _notifications(settings: Settings, rules: Rules | None) -> Iterator[Examined]:
+    """Look for channels that nobody set, and for messages of which nobody knows whether they arrived."""
+    if settings.notify_urls is None or rules is None:
+        yield Examined(True, "Notifications: NOTIFY_URLS is not set, so nobody is told anything. docs/notifications.md says how.")
+        return
+    from pipelines.notify import channels, sending  # noqa: PLC0415 - only where there are channels
+
+    known = channels.channels_of(settings)
+    wanted = {row["channel"].lower() for row in rules.table("rule_recipients")}
+    missing = sorted(wanted - set(known))
+    if missing:
+        yield Examined(
+            False,
+            f"Notifications: rule_recipients.csv sends to {', '.join(missing)}, which NOTIFY_URLS does not have; those notices wait. "
+            "Add the channel, or change the rows.",
+        )
+    try:
+        unknown = sending.unknown_outcomes(settings)
+    except HandoffError:
+        return  # the ledger's own line says what is wrong with it
+    for key in unknown:
+        yield Examined(
+            False,
+            f"Notifications: a run died while it sent {key}. Look whether it arrived, then `handoff notify --arrived KEY` or `--lost KEY`.",
+        )
+    if not missing and not unknown:
+        yield Examined(True, f"Notifications: channels {', '.join(sorted(known))}; the outcome of every message is known.")
+
+
+def _store(settings: Settings) -> Iterator[Examined]:
+    """Ask the object storage, where there is one, what it holds."""
+    if settings.snapshot_url is None:
+        return
+    from pipelines.snapshot_store import store_of  # noqa: PLC0415 - likewise
+
+    try:
+        store = store_of(settings)
+        pointer = store.current() if store is not None else None
+    except HandoffError as error:
+        yield Examined(False, f"Object storage: {error.sentence}")
+        return
+    here = warehouse.current_run_id(settings.handoff_home)
+    if pointer is None or pointer["run_id"] != here:
+        there = pointer["run_id"] if pointer else "nothing"
+        yield Examined(
+            False,
+            f"Object storage: {settings.snapshot_url} shows {there}, this home {here or 'nothing'}. Run `handoff sync` where it syncs.",
+        )
+        return
+    yield Examined(True, f"Object storage: {settings.snapshot_url} shows the same snapshot as this home.")

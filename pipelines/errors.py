@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from pipelines.redaction import redacted
+
 
 class HandoffError(Exception):
     """Something that the user can act on. ``sentence`` is fit for a terminal, a log and the dashboard."""
@@ -11,9 +13,9 @@ class HandoffError(Exception):
     exit_code: ClassVar[int] = 1
 
     def __init__(self, sentence: str) -> None:
-        """Keep the sentence; it must end with the next step and hold no secret."""
-        super().__init__(sentence)
-        self.sentence = sentence
+        """Keep the sentence; it must end with the next step. Whatever secret a vendor repeated in it is replaced."""
+        self.sentence = redacted(sentence)
+        super().__init__(self.sentence)
 
 
 class VendorError(HandoffError):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import duckdb
 
 from pipelines.errors import HandoffError, VendorError
+from pipelines.redaction import redacted
 from pipelines.sources.raw import RAW_TABLES
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def land(
         if known is not None:
             _fail(outcome, known.sentence, known.exit_code)
         else:
-            first_line = str(error).strip().splitlines()[0][:300] if str(error).strip() else ""
+            first_line = redacted(str(error)).strip().splitlines()[0][:300] if str(error).strip() else ""
             _fail(
                 outcome,
                 f"Reading {outcome.source} broke in a way that handoff does not know ({type(error).__name__}: {first_line}). "

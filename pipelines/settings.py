@@ -20,6 +20,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipelines.errors import ConfigurationError
+from pipelines.redaction import hide
 
 PROJECT_ROOT: Final = Path(__file__).resolve().parent.parent
 # What the sandbox asks for. Not a secret: it opens nothing but the invented organisation.
@@ -65,6 +66,13 @@ class Settings(BaseSettings):
         default=None,
         description="A PostgreSQL database for the ledger of a team; without it the ledger is a file in HANDOFF_HOME.",
     )
+    snapshot_url: str | None = Field(
+        default=None, description="Object storage (s3://bucket/prefix) where snapshots are published and read as well."
+    )
+    snapshot_access_key_id: SecretStr | None = Field(
+        default=None, description="Key of that bucket; without it AWS's default chain."
+    )
+    snapshot_secret_access_key: SecretStr | None = Field(default=None, description="Goes with it.")
     sandbox_port: int = Field(default=8750, ge=1, le=65535, description="Port of the sandbox on 127.0.0.1.")
     dashboard_port: int = Field(default=8501, ge=1, le=65535, description="Port of the dashboard on 127.0.0.1.")
 
@@ -117,6 +125,9 @@ class Settings(BaseSettings):
 
     cost_exports: str | None = Field(
         default=None, description="A folder or s3://bucket/prefix of AWS Data Exports that every sync reads what changed of."
+    )
+    log_format: Literal["auto", "human", "json"] = Field(
+        default="auto", description="Standard error as sentences or as JSON lines; auto: JSON when it is no terminal."
     )
     email_hash_key: SecretStr | None = Field(
         default=None, description="Key of the hash that stands for people's e-mails; made and kept in HANDOFF_HOME if unset."
@@ -217,17 +228,25 @@ def load_settings(**overrides: object) -> Settings:
     Raises pydantic's ValidationError with the field's name, ConfigurationError when ``.env`` cannot be read.
     """
     try:
-        return Settings(**overrides)  # type: ignore[arg-type]
+        settings = Settings(**overrides)  # type: ignore[arg-type]
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
             f"{ENV_FILE.absolute()} cannot be read ({error}). Save it as UTF-8 text that you may read, or remove it."
         ) from error
+    hide(value.get_secret_value() for _, value in settings if isinstance(value, SecretStr))
+    return settings
 
 
 def ledger_url() -> str | None:
     """Return the address of the ledger's database, None for the file. All processes of a home must agree, so it is no argument."""
     url = load_settings().ledger_url
     return None if url is None else url.get_secret_value()
+
+
+def log_format() -> str:
+    """Return how standard error is written. Read by itself, because a setting that is wrong must be said in the format that was asked for."""
+    wanted = os.environ.get("LOG_FORMAT") or dotenv_values(ENV_FILE, verbose=False).get("LOG_FORMAT") or "auto"
+    return wanted if wanted in {"human", "json"} else "auto"
 
 
 def names_in_env_file() -> list[str]:

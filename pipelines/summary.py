@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
@@ -9,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.reports import not_evaluated, printable
+from pipelines.sync import details_of
 from pipelines.warehouse import open_current
 
 if TYPE_CHECKING:
@@ -82,3 +84,22 @@ def print_status(console: Console, settings: Settings, rules: Rules, snapshot: S
         "list fixes with `handoff plan`.",
         markup=False,
     )
+
+
+def json_summary(settings: Settings, result: RunResult) -> str:
+    """Return what a run did and what its snapshot says, as one line of JSON for programs that branch on it."""
+    summary: dict[str, Any] = {
+        "run_id": result.run_id,
+        "outcome": "held" if result.held is not None else "published",
+        "exit_code": result.exit_code,
+        "as_of": result.as_of.isoformat(),
+        **details_of(result),
+    }
+    if result.held is None:
+        snapshot = open_current(settings.handoff_home)
+        try:
+            lines = snapshot.rows("select * from marts.rpt_summary order by summary_rank")
+            summary["findings"] = {row["summary_key"]: row["open_count"] for row in lines}
+        finally:
+            snapshot.close()
+    return json.dumps(summary, default=str)

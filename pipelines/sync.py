@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 
-from pipelines import clock, decisions, transform, warehouse
+from pipelines import clock, decisions, snapshot_store, transform, warehouse
 from pipelines.actions import closing, marks
 from pipelines.actions.opening import OpenTargets, Targets
 from pipelines.checks import ShrinkGuard
@@ -26,6 +26,7 @@ from pipelines.drift import record_drift
 from pipelines.errors import ConfigurationError, HandoffError
 from pipelines.extract import COMPLETE, STALE, SourceOutcome, count_rows, land, restore_tables
 from pipelines.ledger import Ledger
+from pipelines.logs import STREAM
 from pipelines.sandbox.attachment import attached
 from pipelines.settings import DEMO_AS_OF, VENDORS, Settings, prepare_dlt
 from pipelines.sources.raw import OPS_TABLES, create_missing_tables
@@ -54,6 +55,8 @@ class RunResult:
     outcomes: list[SourceOutcome] = field(default_factory=list)
     build: transform.BuildResult | None = None
     held: str | None = None
+    # why the snapshot is here and not at SNAPSHOT_URL
+    not_stored: str | None = None
     seconds: float = 0.0
 
     @property
@@ -61,7 +64,10 @@ class RunResult:
         """The code that a scheduler reads."""
         if self.held is not None:
             return EXIT_HELD
-        return min((outcome.exit_code for outcome in self.outcomes if outcome.exit_code), default=EXIT_OK)
+        codes = [outcome.exit_code for outcome in self.outcomes if outcome.exit_code]
+        if self.not_stored is not None:
+            codes.append(EXIT_STALE)
+        return min(codes, default=EXIT_OK)
 
 
 def as_of_date(settings: Settings, rules: Rules, given: date | None) -> date:
@@ -108,6 +114,7 @@ def sync(
     started_at = clock.now()
     run_id = f"{started_at:%Y%m%dT%H%M%S%f}Z-{secrets.token_hex(2)}"
     result = RunResult(run_id, as_of)
+    STREAM.run_id = run_id
     home = settings.handoff_home
     what = "handoff sync" if imported is None else "handoff import"
     with warehouse.run_lock(home, what=what, started_at=started_at):
@@ -116,6 +123,9 @@ def sync(
         # until it is known better; a run that raises leaves the code that the command line then returns
         outcome, exit_code = "failed", HandoffError.exit_code
         try:
+            going_on = snapshot_store.begin_from_there(settings)
+            if going_on is not None:
+                progress.done(going_on)
             with _begin(settings, rules, result, started_at, progress) as run:
                 if imported is None:
                     _extract_vendors(run)
@@ -131,7 +141,7 @@ def sync(
         finally:
             result.seconds = (clock.now() - started_at).total_seconds()
             ledger.record_run_finished(
-                run_id, finished_at=clock.now(), outcome=outcome, exit_code=exit_code, details=_details(result)
+                run_id, finished_at=clock.now(), outcome=outcome, exit_code=exit_code, details=details_of(result)
             )
             ledger.close()
     return result
@@ -323,6 +333,9 @@ def _publish_or_hold(run: _Run, *, accept_shrink: bool) -> None:
         closing.record_checks(run.home, ledger, at=clock.now())
         marks.record_marks(run.home, run.rules, ledger, at=clock.now())
     run.progress.done(f"Published snapshot {run.result.run_id}.")
+    run.result.not_stored = snapshot_store.publish_there(run.settings)
+    if run.result.not_stored is not None:
+        run.progress.done(f"NOT STORED: {run.result.not_stored}")
 
 
 def _previous_outcomes(previous_file: Path | None, started_at: datetime) -> dict[str, SourceOutcome]:
@@ -448,9 +461,11 @@ def _manifest(result: RunResult, rules: Rules) -> dict[str, Any]:
     }
 
 
-def _details(result: RunResult) -> dict[str, Any]:
+def details_of(result: RunResult) -> dict[str, Any]:
+    """Return what the ledger keeps of a run: its sources, its checks, and why it was held."""
     return {
         "held": result.held,
+        "not_stored": result.not_stored,
         "seconds": round(result.seconds, 3),
         "sources": [
             {

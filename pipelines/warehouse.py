@@ -28,6 +28,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import duckdb
 
 from pipelines.errors import ConfigurationError, HandoffError
+from pipelines.logs import STREAM
 from pipelines.retention import MANIFEST, as_of_of, versions_to_keep
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FILE_NAME: Final = "wh.duckdb"
+# half a second: what a holder needs on a busy machine to write who it is
+_NOTE_READS, _NOTE_SECONDS = 20, 0.025
 
 
 class Locked(HandoffError):
@@ -106,16 +109,34 @@ def check_home(home: Path, *, will_write: bool) -> None:
 
 def make_private_folder(folder: Path) -> Path:
     """Create ``folder`` and its parents so that only this user can look inside."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not folder.parent.exists():
+        make_private_folder(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
     return folder
 
 
-def _lock_holder(text: str) -> str:
+def _lock_holder(file: IO[str]) -> str:
+    """Return who holds the lock. Whoever has just taken it may not have written its note yet, so a note of nobody is read again."""
+    for _ in range(_NOTE_READS):
+        file.seek(0)
+        try:
+            holder = json.loads(file.read())
+            if holder["host"] != socket.gethostname() or _is_running(int(holder["pid"])):
+                return f"process {holder['pid']} on {holder['host']}, which began `{holder['what']}` at {holder['started_at']}"
+        except (ValueError, KeyError, TypeError):
+            pass  # half written
+        time.sleep(_NOTE_SECONDS)
+    return "another process"
+
+
+def _is_running(pid: int) -> bool:
     try:
-        holder = json.loads(text)
-        return f"process {holder['pid']} on {holder['host']}, which began `{holder['what']}` at {holder['started_at']}"
-    except (ValueError, KeyError, TypeError):
-        return "another process"
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # another user's
+    return True
 
 
 @contextmanager
@@ -133,7 +154,7 @@ def run_lock(home: Path, *, what: str, started_at: datetime) -> Iterator[None]:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise Locked(
-                    f"{home} is in use by {_lock_holder(file.read())}. Wait for it to end and run this command again; "
+                    f"{home} is in use by {_lock_holder(file)}. Wait for it to end and run this command again; "
                     "nothing was changed."
                 ) from error
             _write_lock_note(file, what, started_at)
@@ -223,7 +244,7 @@ def publish(home: Path, run_id: str, manifest: dict[str, Any]) -> Path:
     """Move the finished private copy to ``versions/<run_id>`` and turn the pointer to it. The caller holds the lock."""
     version = move_to_versions(home, run_id, manifest)
     point_to(Layout(home), version)
-    _remove_old_versions(Layout(home))
+    remove_old_versions(Layout(home))
     return version
 
 
@@ -256,7 +277,8 @@ def point_to(layout: Layout, version: Path) -> None:
     _fsync_folder(layout.root)
 
 
-def _remove_old_versions(layout: Layout) -> None:
+def remove_old_versions(layout: Layout) -> None:
+    """Remove the versions that retention does not keep."""
     current = current_version(layout.home)
     dated = {path: as_of_of(path) for path in layout.versions.iterdir()}
     kept = {current, *versions_to_keep(dated)}
@@ -339,12 +361,18 @@ def open_as_of(home: Path, day: date) -> Snapshot:
 
 
 def open_current(home: Path) -> Snapshot:
-    """Open the published snapshot. Raises NoSnapshot, saying what to run first."""
+    """Open the published snapshot, here or at SNAPSHOT_URL. Raises NoSnapshot, saying what to run first."""
+    from pipelines.snapshot_store import follow  # noqa: PLC0415 - which fetches into this module's folders
+
+    problem = follow(home)
+    if problem is not None:
+        STREAM.write(f"{problem}\n")
     for attempt in (1, 2):  # the version may be removed between reading the pointer and opening the file
         version = current_version(home)
         if version is None:
             raise NoSnapshot(
-                f"There is no snapshot in {home} yet. Run `handoff sync`, or `make demo` to try the invented organisation."
+                problem
+                or f"There is no snapshot in {home} yet. Run `handoff sync`, or `make demo` to try the invented organisation."
             )
         try:
             return Snapshot(version)

@@ -15,6 +15,9 @@ SHARED = Path(os.environ.get("HANDOFF_SHARED", PROJECT.parent / "shared"))
 
 _SETTINGS = (
     "LEDGER_",
+    "NOTIFY_",
+    "SNAPSHOT_",
+    "HEARTBEAT_",
     "HUBSPOT_",
     "AIRTABLE_",
     "GITHUB_TOKEN",
@@ -31,6 +34,8 @@ def pytest_configure():
     for name in list(os.environ):
         if name.startswith(_SETTINGS):
             del os.environ[name]
+    # tests read sentences; those about JSON lines say so
+    os.environ["LOG_FORMAT"] = "human"
 
 
 @pytest.fixture(autouse=True)

@@ -87,3 +87,10 @@ def test_the_tree_in_the_architecture_page_is_true():
     named = re.findall(r"(?m)^  ([a-z_]+\.py)\s", DOCS["architecture.md"])
     actual = {path.name for path in (PROJECT / "pipelines").glob("*.py")} - {"__init__.py"}
     assert set(named) == actual
+
+
+def test_every_promise_is_documented_with_what_it_says():
+    from promises import PROMISES
+
+    for number, (words, _) in PROMISES.items():
+        assert f"| {number} | {words} |" in DOCS["promises.md"]

@@ -210,3 +210,22 @@ def doctor_access():
     from pipelines.access import Access
 
     return Access("the token opens it.", [])
+
+
+def test_a_channel_that_nobody_set_and_a_message_that_may_not_have_arrived_are_named(folder, published):
+    with Ledger.open(published) as ledger:
+        ledger.record_event("notice", "budget_exceeded:BO01:1:0@mail/abc", "Budget exceeded", at=AT, details={"phase": "intent"})
+    said = to_do(examined(notify_urls="mail=mailto://127.0.0.1"))
+    assert [text for text in said if "sends to operations, which NOTIFY_URLS does not have" in text]
+    assert [text for text in said if "a run died while it sent budget_exceeded:BO01:1:0@mail/abc" in text]
+
+
+def test_object_storage_that_shows_another_snapshot_or_does_not_answer_is_named(folder, published, tmp_path):
+    from pipelines.snapshot_store import publish_there
+
+    url = (tmp_path / "share").as_uri()
+    assert any(f"{url} shows nothing, this home run-2" in text for text in to_do(examined(snapshot_url=url)))
+    assert publish_there(load_settings(snapshot_url=url)) is None
+    assert f"Object storage: {url} shows the same snapshot as this home." in fine(examined(snapshot_url=url))
+    nowhere = {"snapshot_url": "s3://b/p", "aws_endpoint_url_s3": "http://127.0.0.1:9", "snapshot_access_key_id": "abcdefg"}
+    assert any("could not be read" in text for text in to_do(examined(**nowhere, snapshot_secret_access_key="hijklmn")))

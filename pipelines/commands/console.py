@@ -6,23 +6,25 @@ import os
 import signal
 import sys
 from datetime import datetime
-from typing import Annotated, Final, NoReturn
+from typing import IO, Annotated, Final, NoReturn, cast
 
 import typer
 from pydantic import ValidationError
 from rich.console import Console
 
 from pipelines.errors import ConfigurationError, HandoffError
+from pipelines.logs import STREAM
 from pipelines.reports import printable
 from pipelines.rules import Rules, load_rules
 from pipelines.settings import Settings, load_settings
 
 # what shells say of a command that Ctrl-C ended
 EXIT_INTERRUPTED: Final = 130
+EXIT_TERMINATED: Final = 143
 
 out = Console(soft_wrap=False, highlight=False)
 # in a log, one sentence is one line
-err = Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+err = Console(file=cast("IO[str]", STREAM), highlight=False, soft_wrap=not sys.stderr.isatty())
 
 AsOf = Annotated[
     datetime | None,
@@ -38,12 +40,14 @@ def say(sentence: str) -> None:
 
 def stop(error: HandoffError, exit_code: int | None = None) -> NoReturn:
     """Say what is wrong and end the command with the exit code of the error, or with the one given."""
-    say(error.sentence)
+    with STREAM.at_level("error"):
+        say(error.sentence)
     raise typer.Exit(error.exit_code if exit_code is None else exit_code)
 
 
 def read_settings() -> Settings:
-    """Read the settings. Raises ConfigurationError."""
+    """Read the settings. Raises ConfigurationError. From here on what this process writes is for its user only."""
+    os.umask(0o077)
     try:
         return load_settings()
     except ValidationError as error:
@@ -56,14 +60,15 @@ def read_settings() -> Settings:
 
 
 def end_on_interrupt() -> None:
-    """Let Ctrl-C end this process at once: a run costs nothing but its time, and libraries that catch it would carry on."""
+    """Let Ctrl-C or a scheduler's SIGTERM end this process at once: a run costs nothing but its time, and libraries that catch it would carry on."""
 
-    def end(*_: object) -> NoReturn:
-        sys.stderr.write("\nStopped. The last published snapshot stays in use; run the command again for a new one.\n")
-        sys.stderr.flush()
-        os._exit(EXIT_INTERRUPTED)
+    def end(number: int, _: object) -> NoReturn:
+        STREAM.write("\nStopped. The last published snapshot stays in use; run the command again for a new one.\n")
+        STREAM.flush()
+        os._exit(EXIT_TERMINATED if number == signal.SIGTERM else EXIT_INTERRUPTED)
 
     signal.signal(signal.SIGINT, end)
+    signal.signal(signal.SIGTERM, end)
 
 
 def load(*, will_write: bool = True, exit_code: int | None = None) -> tuple[Settings, Rules]:

@@ -10,8 +10,18 @@ import typer
 from pipelines import clock
 from pipelines.commands.console import By, load, say, stop
 from pipelines.errors import HandoffError
+from pipelines.settings import Settings
 
 app = typer.Typer()
+
+
+def store_as_well(settings: Settings) -> None:
+    """Let SNAPSHOT_URL have what this home has now. Raises HandoffError when it cannot."""
+    from pipelines.snapshot_store import NotStored, publish_there
+
+    problem = publish_there(settings)
+    if problem is not None:
+        raise NotStored(problem)
 
 
 @app.command()
@@ -28,6 +38,7 @@ def rollback(
     settings, _ = load()
     try:
         say(roll_back(settings.handoff_home, run_id, at=clock.now(), by=by))
+        store_as_well(settings)
     except HandoffError as error:
         stop(error)
 
@@ -86,5 +97,6 @@ def purge(
     settings, _ = load()
     try:
         say(purges.purge(settings, person, at=clock.now(), by=by).sentence)
+        store_as_well(settings)
     except HandoffError as error:
         stop(error)

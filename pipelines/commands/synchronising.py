@@ -22,13 +22,14 @@ def sync(
     ] = False,
     fresh_sandbox: Annotated[bool, typer.Option("--fresh-sandbox", help="Forget what was written into the sandbox.")] = False,
     brief: Annotated[bool, typer.Option("--brief", help="Leave out the summary; `handoff status` prints it.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object, for programs.")] = False,
 ) -> None:
     """Read every source, build the reports and publish a snapshot."""
     from pipelines.actions.closing import note_sandbox_reset
     from pipelines.commands.notifying import tell_after_run
     from pipelines.notify.heartbeat import beat
     from pipelines.sandbox.attachment import state_file
-    from pipelines.summary import print_summary
+    from pipelines.summary import json_summary, print_summary
     from pipelines.sync import as_of_date, source_lines
     from pipelines.sync import sync as run_sync
     from pipelines.warehouse import Locked
@@ -56,7 +57,9 @@ def sync(
     hear(beat(settings, str(result.exit_code), result.held or "\n".join(source_lines(rules, result))))
     if result.held is not None:
         say(f"HELD: {result.held}")
-    elif not brief:
+    if as_json:
+        out.print(json_summary(settings, result), markup=False, soft_wrap=True)
+    elif result.held is None and not brief:
         print_summary(out, settings, rules, result)
     raise typer.Exit(result.exit_code)
 

@@ -185,6 +185,15 @@ def _history(ledger: Ledger) -> dict[str, str]:
     return {row["subject"]: json.loads(row["details"])["phase"] for row in reversed(ledger.event_rows(kind=EVENT))}
 
 
+def unknown_outcomes(settings: Settings) -> list[str]:
+    """Return the keys of messages of which nobody knows whether they arrived. Raises LedgerProblem."""
+    ledger = Ledger.existing(settings.handoff_home)
+    if ledger is None:
+        return []
+    with ledger:
+        return [key for key, phase in _history(ledger).items() if phase == INTENT]
+
+
 def settle(settings: Settings, key: str, *, arrived: bool) -> str:
     """Record what somebody found out about a message with an unknown outcome. Raises ConfigurationError when there is no such message."""
     with Ledger.open(settings.handoff_home) as ledger:
