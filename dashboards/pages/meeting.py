@@ -14,7 +14,7 @@ from dashboards.findings import SEVERITY, show_findings
 from dashboards.grids import RECORD, Column, height_of, show_grid, text
 from dashboards.journal import pending_decisions
 from dashboards.meetings import KINDS, MEETINGS, Findings, Meeting, what_changed
-from dashboards.parts import counted, day, heading, instant_of
+from dashboards.parts import counted, day, heading, instant_of, md_escape
 from dashboards.queries import SET_ASIDE, opened_reader
 from dashboards.snapshots import Kept, kept_snapshots
 
@@ -54,7 +54,7 @@ def show(board: Board) -> None:
         name: Any = st.selectbox("Meeting", list(by_name), key="meeting", bind="query-params", width=260)
         meeting = by_name.get(name, MEETINGS[0])
         since = _choose_since(board, meeting)
-    st.caption(meeting.what_for)
+    st.caption(md_escape(meeting.what_for))
     _show_changes(board, meeting, since)
     _show_agenda(board, meeting)
     _show_decisions(board)
