@@ -17,6 +17,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from dashboards.endpoints import ROUTES
 from dashboards.launch import SCRIPT
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ def say_that_it_failed(_: Exception) -> bool:
 
 app = st.App(
     SCRIPT,
+    routes=ROUTES,
     middleware=[
         # a name that somebody else's DNS points at this machine must not reach it
         Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"]),

@@ -152,17 +152,36 @@ def show_findings(board: Board, report: str, *, nothing: str, most_height: int =
     if not rows:
         show_nothing(board, report, nothing)
         return
-    with st.container(key=f"wide-{report}"):
-        chosen = _grid(board, report, with_pending(board, rows), most_height)
+    show_list(board, report, rows, most_height=most_height)
+
+
+def show_list(board: Board, name: str, rows: list[Row], *, most_height: int = 500) -> None:
+    """Show findings as a grid, or as cards on a phone, and the chosen one in full."""
+    with st.container(key=f"wide-{name}"):
+        chosen = _grid(board, name, with_pending(board, rows), most_height)
         if chosen is None:
             st.caption("Choose a row for its evidence; the address then names it.")
     if chosen is not None:
         show_finding(board, chosen)
-    with st.container(key=f"narrow-{report}"):
+    with st.container(key=f"narrow-{name}"):
         for row in rows[:_CARDS_SHOWN]:
-            card(row)
+            with card(row):
+                link_to_evidence(board, row)
         if len(rows) > _CARDS_SHOWN:
             st.caption(f"{len(rows) - _CARDS_SHOWN:,} more on a wider screen and in the CSV file.")
+
+
+def link_to_evidence(board: Board, row: Row) -> None:
+    """Show the links from a card to the finding in full and to its deal."""
+    with st.container(horizontal=True, gap="small"):
+        board.link_report(row["report"], "Evidence", finding=row["finding_id"])
+        link_to_deal(board, row)
+
+
+def link_to_deal(board: Board, row: Row) -> None:
+    """Show the link to everything about the deal of a row; nothing where it is about none."""
+    if row.get("deal_id") and "deal" in board.pages:
+        board.link("deal", "The deal", deal=str(row["deal_id"]))
 
 
 def _chosen_state(rows: list[Row]) -> str | None:
@@ -236,6 +255,7 @@ def show_finding(board: Board, row: Row) -> None:
                 st.link_button("Open the record", url, icon=":material/open_in_new:")
             if row.get("fix_action"):
                 board.link("fixes", "A fix is proposed")
+            link_to_deal(board, row)
         if row.get("decided_by"):
             st.text(
                 f"State: {_state(row | {'pending': None})}, by {printable(row['decided_by'])}: {printable(row['decision_reason'] or '')}"

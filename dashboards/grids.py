@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # above this the browser fetches rows as they are scrolled to, which a grid with rows to choose cannot do: show no more than this
 MOST_CHOOSABLE: Final = 1_000
-_ROW_HEIGHT: Final = 36
+ONE_LINE: Final = 36
 # from 60 pixels on the grid wraps text
 WRAPPING: Final = 62
 # how wide a character of a cell is on average, how high a line, and how many lines a row may have
@@ -140,7 +140,7 @@ def show_grid(
     columns: Sequence[Column],
     *,
     name: str,
-    row_height: int = _ROW_HEIGHT,
+    row_height: int = ONE_LINE,
     most_height: int = 560,
     **options: Any,
 ) -> Any:

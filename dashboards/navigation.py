@@ -25,10 +25,8 @@ _FOLDER: Final = Path(__file__).resolve().parent
 
 def _open_board() -> Board:
     settings = load_settings()
-    reader, is_latest = asked_reader(settings.handoff_home)
-    return Board(
-        reader, settings, run=reader.run(), sources=reader.sources(), evaluations=reader.evaluations(), is_latest=is_latest
-    )
+    reader, earlier = asked_reader(settings.handoff_home)
+    return Board(reader, settings, run=reader.run(), sources=reader.sources(), evaluations=reader.evaluations(), earlier=earlier)
 
 
 def _say(error: Exception) -> None:

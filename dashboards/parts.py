@@ -150,7 +150,12 @@ class Board:
     pages: dict[str, StreamlitPage] = field(default_factory=dict)
     # which page shows the findings of a report
     report_pages: dict[str, str] = field(default_factory=dict)
-    is_latest: bool = True  # an earlier snapshot is read only: nothing is planned, applied or decided from it
+    earlier: str | None = None  # the words for a snapshot that is not the latest
+
+    @property
+    def is_latest(self) -> bool:
+        """Whether the latest snapshot is shown; nothing is planned, applied or decided from an earlier one."""
+        return self.earlier is None
 
     @property
     def as_of(self) -> date:
@@ -164,7 +169,7 @@ class Board:
 
     def link(self, page: str, label: str, *, icon: str = ":material/arrow_forward:", **more: str) -> None:
         """Show a link to another page that keeps the filters and the snapshot; ``more`` is added to the address."""
-        snapshot = {} if self.is_latest else {"snapshot": self.reader.run_id}
+        snapshot = {} if self.earlier is None else {"snapshot": self.earlier}
         kept: dict[str, Any] = self.filters.query | snapshot | more
         st.page_link(self.pages[page], label=label, query_params=kept, icon=icon)
 
@@ -207,7 +212,8 @@ def _severities() -> tuple[str, ...]:
     # a link that people write by hand may name several at once, with commas
     if any("," in words for words in asked):
         named = {word.strip().casefold() for words in asked for word in words.split(",")}
-        st.session_state["severity"] = [severity for severity in SEVERITIES if severity in named]
+        st.query_params["severity"] = [severity for severity in SEVERITIES if severity in named]
+        st.rerun()  # the choice takes its value from the address, and only from one that it could have written
     chosen: list[str] = st.multiselect(
         "Severity",
         SEVERITIES,

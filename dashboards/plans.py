@@ -14,7 +14,6 @@ from dashboards.journal import PlanRecord, check_words, plan_record
 from dashboards.parts import counted, instant, instant_of, md_escape
 from pipelines.actions.plan import PlanState, StoredPlan
 from pipelines.actions.rendering import closing_lines, head_lines, result_lines, value_words
-from pipelines.reports import printable
 
 if TYPE_CHECKING:
     from dashboards.parts import Board
@@ -86,7 +85,11 @@ def show_plan(board: Board, stored: StoredPlan) -> None:
 def _show_steps(view: _View) -> None:
     """Show planned, approved, applied and verified, each with its state in a word and a sign."""
     steps = (
-        ("Planned", "✓ planned", f"by {view.plan.proposer or 'nobody known'}, {instant(view.plan.created_at)}"),
+        (
+            "Planned",
+            "✓ takes back" if view.plan.undoes else "✓ planned",
+            f"by {view.plan.proposer or 'nobody known'}, {instant(view.plan.created_at)}",
+        ),
         ("Approved", *_approved(view)),
         ("Applied", *_applied(view)),
         ("Verified", *_verified(view)),
@@ -325,14 +328,3 @@ def show_answer(answer: commands.Answer) -> None:
         st.warning(md_escape(first), icon=":material/warning:")
     if rest:
         st.code(rest, language=None, wrap_lines=True)
-
-
-def plan_label(stored: StoredPlan) -> str:
-    """Return a plan in one line: when it was made, its state, how much it holds."""
-    if stored.plan is None:
-        return f"{stored.plan_id}: {STATES[stored.state]}"
-    what = "takes back " if stored.plan.undoes else ""
-    return printable(
-        f"{instant(stored.plan.created_at)}, {what}{counted(len(stored.plan.changes), 'change')}, {STATES[stored.state]} "
-        f"({stored.plan_id[-4:]})"
-    )

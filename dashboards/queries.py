@@ -136,6 +136,23 @@ _OPEN_STAGES: Final = """
     where visits.is_open and not visits.is_misclick and not visits.is_left_out
     order by visits.elapsed_days desc, visits.deal_name, visits.deal_id
 """
+_DEALS: Final = """
+    select
+        deals.*,
+        count(findings.finding_id) as finding_count,
+        min(case findings.severity when 'blocker' then 0 when 'high' then 1 when 'medium' then 2 else 3 end) as worst_rank
+    from marts.rpt_deals as deals
+    left join marts.fct_findings as findings on
+        deals.deal_id = findings.deal_id and findings.state not in ('snoozed', 'waived')
+    group by all
+    order by worst_rank nulls last, finding_count desc, deal_name, deal_id
+"""
+_OF_DEALS: Final = {
+    "steps": "select * from marts.rpt_delivery_steps order by engagement_name, step_rank",
+    "visits": "select * from marts.fct_stage_visits where not is_misclick order by entered_at, visit_number",
+    "billing": "select * from marts.rpt_billing order by service_from_on, component",
+    "handoff": "select * from marts.rpt_handoff_deals",
+}
 _CHANGES: Final = "select * from actions.act_changes order by is_blocked, system, change_id"
 _QUARANTINE: Final = "select * from marts.rpt_quarantine order by quarantined_at desc, source, table_name, record_ref"
 _DRIFT: Final = """
@@ -251,6 +268,14 @@ class Reader:
     def open_stages(self) -> list[Row]:
         """Return where each deal is now and for how long, the longest first."""
         return _rows(self.version, _OPEN_STAGES)
+
+    def deals(self) -> list[Row]:
+        """Return every deal, those with the most severe findings first."""
+        return _rows(self.version, _DEALS)
+
+    def of_deal(self, what: str, deal_id: str) -> list[Row]:
+        """Return what is known of one deal: its delivery ``steps``, stage ``visits``, ``billing``, or its row of ``handoff``."""
+        return [row for row in _rows(self.version, _OF_DEALS[what]) if row["deal_id"] == deal_id]
 
     def changes(self) -> list[Row]:
         """Return the proposed changes."""

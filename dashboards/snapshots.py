@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import streamlit as st
 
@@ -33,8 +33,8 @@ class Kept:
 
     @property
     def words(self) -> str:
-        """Which one it is, in words."""
-        return f"As of {day(self.as_of)}, published {instant(self.published_at)}"
+        """Which one it is, in words that no other has; the address carries them."""
+        return f"As of {day(self.as_of)}, published {instant(self.published_at)}, {self.run_id[-4:]}"
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
@@ -52,24 +52,30 @@ def kept_snapshots(home: Path) -> list[Kept]:
     return [kept for path in versions if (kept := _kept(str(path))) is not None]
 
 
-def asked_reader(home: Path) -> tuple[Reader, bool]:
-    """Return a Reader of the snapshot that ``?snapshot=`` or ``?as_of=`` names, and whether it is the latest.
+def asked_reader(home: Path) -> tuple[Reader, str | None]:
+    """Return a Reader of the snapshot that ``?snapshot=`` or ``?as_of=`` names, and the words for it if it is not the latest.
 
-    ``as_of`` is a day, and means the newest snapshot that speaks of it or of a day before. Raises NoSnapshot, saying which there are.
+    ``snapshot`` is the id of a run, or the words of :class:`Kept`, which the address gets when somebody chooses. ``as_of`` is a day, and
+    means the newest snapshot that speaks of it or of a day before. Raises NoSnapshot, saying which there are.
     """
     latest = current_reader(home)
-    asked = st.session_state.get(KEY) or st.query_params.get(KEY)
+    # what the reader chose on this page wins over the address that they came with
+    asked = st.session_state[KEY] if KEY in st.session_state else st.query_params.get(KEY)
     on = st.query_params.get(DAY_KEY)
     if not asked and not on:
-        return latest, True
+        return latest, None
     kept = kept_snapshots(home)
     chosen = _by_name(kept, asked) if asked else _by_day(kept, str(on))
-    return (latest, True) if chosen.run_id == latest.run_id else (opened_reader(chosen.version), False)
+    if chosen.run_id == latest.run_id:
+        return latest, None
+    if asked == chosen.words:
+        st.session_state[KEY] = asked  # on another page the choice does not take its value from the address by itself
+    return opened_reader(chosen.version), chosen.words
 
 
 def _by_name(kept: list[Kept], name: str) -> Kept:
     # only what was found in the folder is opened, whatever the address says
-    found = next((snapshot for snapshot in kept if snapshot.run_id == name), None)
+    found = next((snapshot for snapshot in kept if name in {snapshot.run_id, snapshot.words}), None)
     if found is None:
         raise NoSnapshot(f"The snapshot {name} is not kept any more. Leave it out of the address to see the latest.")
     return found
@@ -89,23 +95,31 @@ def _by_day(kept: list[Kept], words: str) -> Kept:
 
 def choose_snapshot(board: Board) -> None:
     """Show the snapshots to choose from, bound to ``?snapshot=``."""
-    by_id = {kept.run_id: kept for kept in kept_snapshots(board.settings.handoff_home)}
-    earlier = list(by_id)[1:]
-    if not earlier and board.is_latest:
+    if KEY not in st.session_state and (DAY_KEY in st.query_params or st.query_params.get(KEY, board.earlier) != board.earlier):
+        _spell_out(board)
+    latest, *earlier = [kept.words for kept in kept_snapshots(board.settings.handoff_home)] or [""]
+    if not earlier:
         return
     with st.popover("Earlier", icon=":material/history:", type="tertiary", key="earlier"):
-        chosen: Any = st.selectbox(
+        st.selectbox(
             "Show an earlier snapshot",
             earlier,
             index=None,
-            format_func=lambda run_id: by_id[run_id].words if run_id in by_id else run_id,
-            placeholder="The latest",
+            placeholder=f"The latest: {latest}",
             key=KEY,
             bind="query-params",
-            width=380,
+            width=420,
         )
-        if chosen is None and not board.is_latest:
-            st.caption("The day in the address chose this one.")
+
+
+def _spell_out(board: Board) -> None:
+    """Put the words for the snapshot into the address: the choice takes its value from there, if it could have written it."""
+    for key in (KEY, DAY_KEY):
+        if key in st.query_params:
+            del st.query_params[key]
+    if board.earlier is not None:
+        st.query_params[KEY] = board.earlier
+    st.rerun()
 
 
 def show_that_it_is_old(board: Board) -> None:

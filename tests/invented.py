@@ -7,10 +7,14 @@ from datetime import date
 from decimal import Decimal
 
 import duckdb
+import invented_papers
 import invented_reports
-from invented_rows import AS_OF, PEOPLE, RUN_ID, SEEN, TABLES, deal_url, finding
+from invented_rows import AS_OF, PEOPLE, RUN_ID, SEEN, deal_url, finding
+from invented_rows import TABLES as PUBLISHED
 
 from pipelines import warehouse
+
+TABLES = PUBLISHED | invented_papers.TABLES
 
 
 def _handoff():
@@ -358,6 +362,7 @@ def rows():
         "marts.fct_daily_costs": days,
         "actions.act_changes": changes,
         **invented_reports.rows(),
+        **invented_papers.rows(),
         **_run_tables(),
     }
 
@@ -385,7 +390,9 @@ def publish(home, tables, run_id=RUN_ID, as_of=AS_OF):
         building.unlink(missing_ok=True)
         with duckdb.connect(str(building)) as connection:
             connection.execute("set TimeZone = 'UTC'")
-            connection.execute("begin transaction; create schema marts; create schema actions")
+            connection.execute(
+                "begin transaction; create schema marts; create schema actions; create schema ops; create schema rules"
+            )
             for name, columns in TABLES.items():
                 connection.execute(f"create table {name} ({columns})")
                 known = [column.split()[0] for column in columns.split(", ")]

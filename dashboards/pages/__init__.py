@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from dashboards.pages import budget, fixes, handoff, intake, pipeline, renewals, summary, sync_health
+from dashboards.pages import budget, community, deal, fixes, handoff, intake, meeting, pipeline, renewals, summary, sync_health
 
 if TYPE_CHECKING:
     from types import ModuleType
 
 # in the order of the menu; the name of a page is its address
 SECTIONS: Final[dict[str, dict[str, ModuleType]]] = {
-    "Today": {"summary": summary, "fixes": fixes},
+    "Today": {"summary": summary, "meeting": meeting, "fixes": fixes},
     "Sell": {"pipeline": pipeline, "intake": intake, "renewals": renewals},
     "Deliver": {"handoff": handoff},
     "Money": {"budget": budget},
+    "Look up": {"deal": deal, "community": community},
     "How it works": {"sync_health": sync_health},
 }
 PAGES: Final[dict[str, ModuleType]] = {name: page for pages in SECTIONS.values() for name, page in pages.items()}

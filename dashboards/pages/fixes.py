@@ -11,7 +11,7 @@ from dashboards.changes import HISTORY, PROPOSED, WHY_WIDTH, show_change, why
 from dashboards.grids import MOST_CHOOSABLE, WRAPPING, Column, height_of, show_grid, text
 from dashboards.journal import history
 from dashboards.parts import counted, heading, instant
-from dashboards.plans import STATES, keep_answer, plan_label, show_answer, show_plan
+from dashboards.plans import STATES, keep_answer, show_answer, show_plan
 from pipelines.actions.plan import Scope, StoredPlan, list_plans
 
 if TYPE_CHECKING:
@@ -139,11 +139,10 @@ def _chosen(plans: list[StoredPlan]) -> StoredPlan:
     chosen: Any = st.selectbox(
         "Plan",
         list(by_id),
-        format_func=lambda plan_id: plan_label(by_id[plan_id]),
         key="plan",
         bind="query-params",
         label_visibility="collapsed",
-        width=620,
+        width=420,
     )
     return by_id.get(chosen, plans[0])
 

@@ -147,7 +147,18 @@ def test_links_from_an_earlier_snapshot_stay_in_it(two_snapshots):
     page = open_page("summary", snapshot=EARLIER)
     queries = [link.proto.query_string for link in page.get("page_link")]
     assert queries
-    assert all(f"snapshot={EARLIER}" in query for query in queries)
+    assert all("snapshot=As+of+9+Nov+2026" in query for query in queries)
+
+
+def test_choosing_a_snapshot_shows_it_and_choosing_none_shows_the_latest_again(two_snapshots):
+    page = open_page("handoff")
+    [earlier] = page.selectbox(key="snapshot").options
+    assert earlier == "As of 9 Nov 2026, published 16 Nov 2026 06:02 UTC, 0001"
+    page.selectbox(key="snapshot").set_value(earlier).run()
+    assert "As of Monday, 9 November 2026" in said(page)
+    page.selectbox(key="snapshot").set_value(None).run()
+    assert "As of Monday, 16 November 2026" in said(page)
+    assert "As of Monday, 9 November 2026" in said(open_page("handoff", snapshot=earlier))
 
 
 @pytest.mark.parametrize(
