@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pipelines import warehouse
+from pipelines.clock import today_in
 from pipelines.errors import HandoffError, file_problem
 from pipelines.ledger import Ledger
 from pipelines.ledger_store import FILE_NAME as LEDGER_FILE
@@ -47,6 +48,10 @@ def examine(settings: Settings) -> Iterator[Examined]:
         rules = load_rules(settings.rules_dir)
         count = len(rules.table("rule_findings"))
         yield Examined(True, f"Rule tables: profile {rules.profile}, {count} rules in {settings.rules_dir}.")
+        # no fault yet, and nothing to stop for: the day lies up to a year ahead
+        holidays = rules.holidays_to_add(today_in(rules.organisation["timezone"]))
+        if holidays is not None:
+            yield Examined(True, f"Holidays: {holidays}")
     except HandoffError as error:
         yield Examined(False, error.sentence)
     for vendor in VENDORS:

@@ -121,7 +121,7 @@ REQUIRED_KEYS: Final[dict[str, frozenset[str]]] = {
             *("delivery_request_repository", "delivery_request_project", "new_engagement_status"),
             *("new_item_status", "budget_alert_email"),
             *("renewal_of_label", "renewed_by_label", "cloud_paid_by_us"),
-            *("capacity_from_stage", "delivery_team"),
+            *("capacity_from_stage", "delivery_team", "working_days"),
         }
     ),
     "rule_thresholds": frozenset(

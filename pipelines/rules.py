@@ -6,11 +6,12 @@ anything is read from a vendor, because a run with broken rules would say wrong 
 
 from __future__ import annotations
 
+import calendar
 import csv
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from pipelines.errors import ConfigurationError
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Row = dict[str, str]
+# Business days are counted as far ahead as this (int_business_days).
+_DAYS_OF_HOLIDAYS_AHEAD: Final = 365
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,14 @@ class Rules:
     def thresholds(self) -> dict[str, Decimal]:
         """Every threshold by key; its unit stands in the table."""
         return {row["key"]: Decimal(row["value"]) for row in self.table("rule_thresholds")}
+
+    def holidays_to_add(self, today: date) -> str | None:
+        """Return what to do when the holidays end within a year from ``today``: due dates after them would skip none."""
+        last = max((date.fromisoformat(row["holiday_on"]) for row in self.table("rule_holidays")), default=None)
+        if last is not None and last >= today + timedelta(days=_DAYS_OF_HOLIDAYS_AHEAD):
+            return None
+        after = f"after {last.day} {last:%B %Y} " if last is not None else ""
+        return f"Due dates {after}skip no holiday. Add the holidays of the next year to {self.directory / 'rule_holidays.csv'}."
 
     @property
     def source_names(self) -> dict[str, str]:
@@ -267,6 +278,7 @@ def _mistaken_organisation(tables: dict[str, _Table]) -> Iterator[ConfigurationE
         "timezone": (_is_timezone, "Write an IANA name such as America/Los_Angeles."),
         "handoff_epoch": (_is_date, "Write a date as YYYY-MM-DD."),
         "hubspot_portal_id": (str.isdecimal, "Write the digits of the portal's id, as in the address of any HubSpot page."),
+        "working_days": (_are_weekdays, "Write English names with semicolons between them, such as Monday;Tuesday."),
         "delivery_request_project": (str.isdecimal, "Write the digits of the project's number, as in its address."),
         "new_engagement_status": (statuses.__contains__, f"Use one of {', '.join(sorted(statuses))}."),
     }
@@ -282,6 +294,11 @@ def _is_timezone(value: str) -> bool:
     except (KeyError, ValueError, OSError):  # not known, no name at all, a folder of names
         return False
     return True
+
+
+def _are_weekdays(value: str) -> bool:
+    names = value.split(";")
+    return len(set(names)) == len(names) and set(names) <= set(calendar.day_name)
 
 
 def _is_date(value: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from datetime import date
 
 import pytest
 from conftest import PROJECT
@@ -237,3 +238,22 @@ def test_a_file_in_the_place_of_the_folder_is_named(tmp_path):
     path.write_text("")
     assert "is not a folder" in complaint(path)
     assert "is not a folder" in complaint(path / "below")
+
+
+def test_holidays_that_end_within_a_year_are_to_be_added(profile):
+    path = profile / "rule_holidays.csv"
+    path.write_text("holiday_on,holiday_name\n2027-12-24,Christmas Day (observed)\n2027-01-01,New Year's Day\n")
+    rules = load_rules(profile)
+    assert rules.holidays_to_add(date(2026, 12, 24)) is None
+    sentence = rules.holidays_to_add(date(2026, 12, 25))
+    assert sentence == f"Due dates after 24 December 2027 skip no holiday. Add the holidays of the next year to {path}."
+    path.write_text("holiday_on,holiday_name\n")
+    assert load_rules(profile).holidays_to_add(date(2026, 12, 25)).startswith("Due dates skip no holiday.")
+
+
+@pytest.mark.parametrize("value", ["", "Monday;Mon", "Monday;Monday", "Monday, Tuesday"])
+def test_working_days_are_names_of_days_each_once(profile, value):
+    edit(profile / "rule_organisation.csv", "working_days,Monday;Tuesday;Wednesday;Thursday;Friday", f'working_days,"{value}"')
+    sentence = complaint(profile)
+    assert "rule_organisation.csv" in sentence
+    assert "working_days" in sentence or "value" in sentence

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from pipelines.clock import today_in
 from pipelines.commands.console import load, out, read_settings, say, stop
 from pipelines.errors import ConfigurationError, HandoffError
 from pipelines.reports import as_json
@@ -33,6 +34,9 @@ def rules_check() -> None:
     loaded = load_rules(directory)
     modes = [f"{row['rule_id']} is {row['mode']}" for row in loaded.table("rule_modes")]
     say(f"{len(loaded.table('rule_findings'))} rules in {directory} are in order{''.join(f'; {mode}' for mode in modes)}.")
+    holidays = loaded.holidays_to_add(today_in(loaded.organisation["timezone"]))
+    if holidays is not None:
+        say(holidays)
 
 
 @app.command("backtest")

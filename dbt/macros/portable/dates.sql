@@ -108,9 +108,53 @@
     strftime({{ day }}, '%A, %-d %B %Y')
 {%- endmacro %}
 
-{# Weekdays from first to last, both included; 0 when last is earlier. #}
+{# Whether people work on this day of the week; holidays are another matter. #}
+{% macro is_working_weekday(day) -%}
+    list_contains(string_split({{ organisation('working_days') }}, ';'), dayname({{ day }}))
+{%- endmacro %}
+
+{% macro working_days_in_week() -%}
+    len(string_split({{ organisation('working_days') }}, ';'))
+{%- endmacro %}
+
+{# Working days of the week from first to last, both included; 0 when last is earlier. A lambda may hold no subquery, so that the
+   names of the days come to it from a list of one. #}
 {% macro weekdays_between(first, last) -%}
-    len(list_filter(generate_series({{ first }}, {{ last }}, interval 1 day), lambda day_at : isodow(day_at) < 6))
+    list_transform(
+        [string_split({{ organisation('working_days') }}, ';')],
+        lambda names : len(
+            list_filter(
+                generate_series({{ first }}, {{ last }}, interval 1 day),
+                lambda day_at : list_contains(names, dayname(day_at))
+            )
+        )
+    )[1]
+{%- endmacro %}
+
+{# The last day of a year or of a week that begins on the day. #}
+{% macro year_after(day) -%}
+    {{ add_days(add_months(day, 12), -1) }}
+{%- endmacro %}
+
+{% macro week_after(day) -%}
+    {{ add_days(day, 6) }}
+{%- endmacro %}
+
+{% macro days_in_weeks(weeks) -%}
+    (7 * {{ weeks }})
+{%- endmacro %}
+
+{# A year's worth of what comes each week, and of an amount that so many days bring. #}
+{% macro yearly_of_weekly(amount) -%}
+    (52 * {{ amount }})
+{%- endmacro %}
+
+{% macro yearly_of_days(amount, days) -%}
+    ({{ amount }} / nullif({{ days }}, 0) * 365.25)
+{%- endmacro %}
+
+{% macro years_later(day, years) -%}
+    {{ add_months(day, '12 * ' ~ years) }}
 {%- endmacro %}
 
 {# The Monday of the week that holds the day. #}

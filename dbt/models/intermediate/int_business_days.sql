@@ -3,7 +3,7 @@ with
 
 days as (
     {{ day_series("(select min(cast(value as date)) from " ~ ref('rule_organisation') ~ " where key = 'handoff_epoch')",
-                  as_of() ~ " + interval 1 year") }}
+                  years_later(as_of(), 1)) }}
 ),
 
 holidays as (
@@ -13,7 +13,7 @@ holidays as (
 marked as (
     select
         days.day_on,
-        extract(isodow from days.day_on) < 6 and holidays.holiday_on is null as is_business_day
+        {{ is_working_weekday('days.day_on') }} and holidays.holiday_on is null as is_business_day
     from days
     left join holidays on days.day_on = holidays.holiday_on
 ),

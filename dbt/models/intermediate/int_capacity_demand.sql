@@ -25,7 +25,7 @@ crossed as (
             0
         )
         + coalesce(
-            subjects.steady_hours_per_week / 5
+            subjects.steady_hours_per_week / {{ working_days_in_week() }}
             * {{ weekdays_between(
                 'greatest(weeks.from_on, subjects.steady_from_on)', 'least(weeks.to_on, coalesce(subjects.steady_to_on, weeks.to_on))'
             ) }},

@@ -121,7 +121,7 @@ united as (
         case when is_certain then 'won' else win_ratio_source end as win_ratio_source,
         is_renewal,
         case when begins_on is not null then greatest(begins_on, {{ as_of() }}) end as start_on,
-        case when begins_on is not null then coalesce(term_end_on, {{ add_days('begins_on', 364) }}) end as end_on,
+        case when begins_on is not null then coalesce(term_end_on, {{ year_after('begins_on') }}) end as end_on,
         false as is_estimated,
         cast(null as decimal(18, 2)) as remaining_hours
     from pipeline
@@ -136,7 +136,7 @@ matched as (
         united.*,
         coalesce(own.team, rest.team, {{ organisation('delivery_team') }}) as team,
         case when united.is_renewal then 0 else coalesce(own.onboarding_hours, rest.onboarding_hours) end as onboarding_hours,
-        coalesce(own.onboarding_weeks, rest.onboarding_weeks) * 7 as onboarding_days,
+        {{ days_in_weeks('coalesce(own.onboarding_weeks, rest.onboarding_weeks)') }} as onboarding_days,
         coalesce(own.steady_hours_per_week, rest.steady_hours_per_week) as steady_hours_per_week
     from united
     left join templates as own on united.deal_type = own.deal_type
@@ -182,12 +182,13 @@ dated as (
         end as spread_hours,
         greatest(spread_start_on, {{ as_of() }}) as spread_from_on,
         -- what is overdue is done this week
-        greatest(spread_end_on, {{ add_days('greatest(spread_start_on, ' ~ as_of() ~ ')', 6) }}) as spread_to_on,
+        greatest(spread_end_on, {{ week_after('greatest(spread_start_on, ' ~ as_of() ~ ')') }}) as spread_to_on,
         case when not is_estimated then steady_hours_per_week end as steady_hours_per_week,
         case when not is_estimated then greatest({{ add_days('spread_end_on', 1) }}, {{ as_of() }}) end as steady_from_on,
-        case when not is_estimated and end_on is not null then greatest(end_on, {{ add_days(as_of(), 6) }}) end as steady_to_on,
+        case when not is_estimated and end_on is not null then greatest(end_on, {{ week_after(as_of()) }}) end as steady_to_on,
         -- without days there is only the sum: to set it up, and a year of running it
-        coalesce(spread_hours, 0) + coalesce(case when not is_estimated then steady_hours_per_week * 52 end, 0) as year_hours
+        coalesce(spread_hours, 0)
+        + coalesce(case when not is_estimated then {{ yearly_of_weekly('steady_hours_per_week') }} end, 0) as year_hours
     from placed
 ),
 

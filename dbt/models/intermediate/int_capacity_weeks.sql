@@ -9,7 +9,7 @@ days as (
         {{ week_start('day_on') }} as week_on
     from {{ ref('int_business_days') }}
     where day_on >= {{ as_of() }}
-        and day_on < {{ add_days(week_start(as_of()), threshold('capacity_horizon_weeks') ~ ' * 7') }}
+        and day_on < {{ add_days(week_start(as_of()), days_in_weeks(threshold('capacity_horizon_weeks'))) }}
 ),
 
 people as (
@@ -37,7 +37,7 @@ worked as (
     select
         people.team,
         days.week_on,
-        sum(people.fte * people.hours_per_week / 5 * (1 - people.overhead_ratio)) as supply_hours
+        sum(people.fte * people.hours_per_week / {{ working_days_in_week() }} * (1 - people.overhead_ratio)) as supply_hours
     from days
     inner join people
         on coalesce(people.valid_from, days.day_on) <= days.day_on

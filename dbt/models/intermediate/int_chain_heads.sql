@@ -129,7 +129,7 @@ final as (
         ended.amount,
         ended.currency,
         cast(
-            ended.amount / nullif({{ days_between('ended.start_on', 'ended.term_end_on') }} + 1, 0) * 365.25 as decimal(18, 2)
+            {{ yearly_of_days('ended.amount', days_between('ended.start_on', 'ended.term_end_on') ~ ' + 1') }} as decimal(18, 2)
         ) as annual_amount
     from ended
     left join lengths on ended.deal_id = lengths.deal_id

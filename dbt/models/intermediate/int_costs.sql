@@ -85,7 +85,7 @@ preferred as (
         candidates.*,
         row_number() over (
             partition by candidates.provider_name, candidates.sub_account_id, candidates.month_on
-            order by candidates.is_late, coalesce(ranks.source_rank, 99), candidates.cost_source, candidates.import_name
+            order by candidates.is_late, ranks.source_rank nulls last, candidates.cost_source, candidates.import_name
         ) as position
     from candidates
     left join ranks on candidates.cost_source = ranks.cost_source

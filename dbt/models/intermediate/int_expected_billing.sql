@@ -24,19 +24,19 @@ membership as (
     select
         deals.deal_id,
         'membership' as component,
-        {{ add_months('deals.start_on', 'years.number * 12') }} as service_from_on,
-        least({{ add_days(add_months('deals.start_on', 'years.number * 12 + 12'), -1) }}, deals.term_end_on) as service_to_on,
-        {{ add_months('deals.start_on', 'years.number * 12') }} as due_to_bill_on,
+        {{ years_later('deals.start_on', 'years.number') }} as service_from_on,
+        least({{ add_days(years_later('deals.start_on', '(years.number + 1)'), -1) }}, deals.term_end_on) as service_to_on,
+        {{ years_later('deals.start_on', 'years.number') }} as due_to_bill_on,
         cast(
             (deals.amount - coalesce(deals.prepaid_cloud, 0))
-            * ({{ days_between(add_months('deals.start_on', 'years.number * 12'),
-                'least(' ~ add_days(add_months('deals.start_on', 'years.number * 12 + 12'), -1) ~ ', deals.term_end_on)') }} + 1)
+            * ({{ days_between(years_later('deals.start_on', 'years.number'),
+                'least(' ~ add_days(years_later('deals.start_on', '(years.number + 1)'), -1) ~ ', deals.term_end_on)') }} + 1)
             / ({{ days_between('deals.start_on', 'deals.term_end_on') }} + 1) as decimal(18, 2)
         ) as expected_amount,
         'the amount of the deal by years of service' as expected_basis,
         deals.currency
     from deals
-    inner join years on {{ add_months('deals.start_on', 'years.number * 12') }} <= deals.term_end_on
+    inner join years on {{ years_later('deals.start_on', 'years.number') }} <= deals.term_end_on
     where deals.amount > 0
 ),
 

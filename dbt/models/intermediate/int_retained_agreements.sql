@@ -37,7 +37,7 @@ final as (
         case
             when ended.currency = {{ organisation('currency') }}
                 then cast(
-                        ended.amount / nullif({{ days_between('ended.start_on', 'ended.term_end_on') }} + 1, 0) * 365.25
+                        {{ yearly_of_days('ended.amount', days_between('ended.start_on', 'ended.term_end_on') ~ ' + 1') }}
                         as decimal(18, 2)
                     )
         end as annual_amount,
