@@ -8,7 +8,26 @@ import pytest
 from conftest import PROJECT
 from loop import control, findings, port_of, run, truth
 
+from pipelines import warehouse
+
 VENDORS = ("hubspot", "airtable", "github", "aws")
+
+
+def declared():
+    """Return what each rule of rule_findings.csv needs, and its kind."""
+    with (PROJECT / "dbt/seeds/default/rule_findings.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return {row["rule_id"]: row["needs"].split(";") for row in rows}, {row["rule_id"]: row["kind"] for row in rows}
+
+
+def gates_of(home):
+    rows = warehouse.open_current(home).rows("select rule_id, gate from marts.rpt_rule_evaluations")
+    return {row["rule_id"]: row["gate"] for row in rows}
+
+
+def states_of(home):
+    rows = warehouse.open_current(home).rows("select finding_id, state from marts.fct_finding_states")
+    return {row["finding_id"]: row["state"] for row in rows}
 
 
 @pytest.fixture
@@ -27,7 +46,7 @@ def served(tmp_path):
     [vendor if vendor == "hubspot" else pytest.param(vendor, marks=pytest.mark.thorough) for vendor in VENDORS],
 )
 def test_a_vendor_that_stops_makes_its_findings_indeterminate_and_nothing_new(copy_of_demo, served, vendor):
-    before = findings(copy_of_demo)
+    before, gates, states = findings(copy_of_demo), gates_of(copy_of_demo), states_of(copy_of_demo)
     control(served, f"vendors/{vendor}", {"up": False})
     done = run(copy_of_demo, "sync", SANDBOX_PORT=port_of(served))
     assert done.returncode == 3, done.stdout + done.stderr
@@ -35,13 +54,7 @@ def test_a_vendor_that_stops_makes_its_findings_indeterminate_and_nothing_new(co
     assert "Traceback" not in done.stderr
     after = findings(copy_of_demo)
     assert set(after) == set(before), "nothing may appear or vanish because a vendor does not answer"
-    needs = {
-        row["rule_id"]: row["needs"].split(";")
-        for row in csv.DictReader((PROJECT / "dbt/seeds/default/rule_findings.csv").open(newline=""))
-    }
-    kinds = {
-        row["rule_id"]: row["kind"] for row in csv.DictReader((PROJECT / "dbt/seeds/default/rule_findings.csv").open(newline=""))
-    }
+    needs, kinds = declared()
     for finding_id, row in after.items():
         depends = vendor in needs[row["rule_id"]] and kinds[row["rule_id"]] == "absence"
         if depends:
@@ -50,6 +63,15 @@ def test_a_vendor_that_stops_makes_its_findings_indeterminate_and_nothing_new(co
             assert row["status"] in {before[finding_id]["status"], "indeterminate"}, finding_id
     report = run(copy_of_demo, "report", "findings")
     assert "STALE since" in report.stderr
+    # also of the rules that find nothing in the demo, and of the findings that are set aside or resolved
+    gates_now, states_now = gates_of(copy_of_demo), states_of(copy_of_demo)
+    assert set(gates_now) == set(needs)
+    for rule_id, gate in gates_now.items():
+        stale = vendor in needs[rule_id] and gates[rule_id] == "evaluated"
+        assert gate == ("stale" if stale else gates[rule_id]), rule_id
+    assert set(states_now) == set(states)
+    for finding_id, state in states_now.items():
+        assert state in {states[finding_id], "indeterminate"}, finding_id
 
 
 @pytest.mark.thorough
