@@ -72,6 +72,12 @@ def test_a_vendor_that_stops_makes_its_findings_indeterminate_and_nothing_new(co
     assert set(states_now) == set(states)
     for finding_id, state in states_now.items():
         assert state in {states[finding_id], "indeterminate"}, finding_id
+    for table in ("snp_deals", "snp_engagements", "snp_project_items"):
+        [row] = warehouse.open_current(copy_of_demo).rows(
+            f"select count(*) as n, count(valid_to_at) as closed from history.{table}"
+        )
+        assert row["n"] > 0
+        assert row["closed"] == 0, "an outage closes no record's history"
 
 
 @pytest.mark.thorough
