@@ -102,6 +102,15 @@ overdue as (
         and overdue_invoices.days_past_due >= {{ threshold('billing_overdue_days') }}
 ),
 
+-- today is a day of the term that has passed
+elapsed as (
+    select
+        *,
+        cast({{ days_between('start_on', as_of()) }} + 1 as double)
+        / nullif({{ days_between('start_on', 'term_end_on') }} + 1, 0) as elapsed_ratio
+    from collections
+),
+
 judged as (
     select
         collections.*,
@@ -119,8 +128,11 @@ judged as (
                 and collections.term_end_on >= {{ as_of() }}
                 and collections.term_end_on <= {{ add_months(as_of(), threshold('billing_ending_months')) }}
                 then 'UB06'
+            when collections.paid_ratio + {{ threshold('billing_behind_ratio') }} < collections.elapsed_ratio
+                and collections.term_end_on >= {{ as_of() }}
+                then 'UB08'
         end as rule_id
-    from collections
+    from elapsed as collections
 ),
 
 collected as (
@@ -143,6 +155,11 @@ collected as (
                     || {{ money_words('judged.paid_amount', 'judged.currency') }} || ' were paid'
             when 'UB05'
                 then ' ended on ' || {{ day_words('judged.term_end_on') }} || ', and '
+                    || {{ money_words('judged.paid_amount', 'judged.currency') }} || ' of '
+                    || {{ money_words('judged.amount', 'judged.currency') }} || ' were paid'
+            when 'UB08'
+                then ' has used ' || {{ percent_words('judged.elapsed_ratio') }} || ' of its days, until '
+                    || {{ day_words('judged.term_end_on') }} || ', and '
                     || {{ money_words('judged.paid_amount', 'judged.currency') }} || ' of '
                     || {{ money_words('judged.amount', 'judged.currency') }} || ' were paid'
             else ' ends on ' || {{ day_words('judged.term_end_on') }} || ', and only '

@@ -1,5 +1,6 @@
 -- One row per deal and stage rule that it breaks as it stands today: too long in its stage, past its close date, lost without a
--- reason, changed after it was won, or with dates in the wrong order.
+-- reason, changed after it was won, with dates in the wrong order, with fields empty that its stage asks for, or won without an
+-- agreement or engagement.
 with
 
 deals as (
@@ -204,6 +205,71 @@ out_of_order as (
     where dated.is_end_before_start or dated.is_end_before_close or dated.is_far_from_target
 ),
 
+entered as (
+    select
+        deals.*,
+        {{ organisation_date('deals.stage_entered_at') }} as entered_on
+    from deals
+    cross join window_start
+    where {{ organisation_date('deals.stage_entered_at') }} between window_start.first_on and {{ as_of() }}
+),
+
+-- the history of these fields is not read: what is empty today was empty then, and what was filled since is left in peace
+unfilled as (
+    select
+        deal_id,
+        {{ joined('field_label') }} as field_labels
+    from {{ ref('int_intake_fields') }}
+    where field_status in ('missing', 'placeholder') and extra_needs is null
+    group by deal_id
+),
+
+entered_empty as (
+    select
+        entered.deal_id,
+        'SG03' as rule_id,
+        cast(null as date) as due_on,
+        entered.deal_name || ' moved to ' || entered.stage_name || ' on ' || {{ day_words('entered.entered_on') }}
+        || ', and what is asked for by then is still empty: ' || unfilled.field_labels || '.' as reason,
+        {{ evidence([
+            ('stage', 'entered.stage_name', 'hubspot'),
+            ('empty fields', 'unfilled.field_labels', 'hubspot'),
+        ]) }} as evidence,
+        cast(null as bigint) as dwell_seconds,
+        'current' as evidence_mode
+    from entered
+    inner join unfilled on entered.deal_id = unfilled.deal_id
+    cross join loads
+),
+
+linked as (
+    select distinct deal_id from {{ ref('int_deal_engagements') }}
+),
+
+won_bare as (
+    select
+        entered.deal_id,
+        'SG09' as rule_id,
+        cast(null as date) as due_on,
+        entered.deal_name || ' was won on ' || {{ day_words('entered.entered_on') }} || ' without '
+        || case
+            when entered.is_agreement_executed then 'an engagement'
+            when linked.deal_id is not null then 'an executed agreement'
+            else 'an executed agreement and without an engagement'
+        end || '.' as reason,
+        {{ evidence([
+            ('stage', 'entered.stage_name', 'hubspot'),
+            ('agreement executed', 'entered.is_agreement_executed', 'hubspot'),
+            ('engagement', 'linked.deal_id is not null', 'airtable'),
+        ]) }} as evidence,
+        cast(null as bigint) as dwell_seconds,
+        'current' as evidence_mode
+    from entered
+    left join linked on entered.deal_id = linked.deal_id
+    cross join loads
+    where entered.is_won and not (entered.is_agreement_executed and linked.deal_id is not null)
+),
+
 broken as (
     select * from stalled
     union all
@@ -214,6 +280,10 @@ broken as (
     select * from unexplained
     union all
     select * from out_of_order
+    union all
+    select * from entered_empty
+    union all
+    select * from won_bare
 ),
 
 final as (

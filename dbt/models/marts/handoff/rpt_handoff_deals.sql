@@ -4,12 +4,14 @@ deals as (
     select * from {{ ref('int_handoff_deals') }}
 ),
 
+-- a rule in shadow is counted in rpt_rule_evaluations and nowhere else
 gaps as (
     select
-        deal_id,
+        findings.deal_id,
         count(*) as gap_count
-    from {{ ref('fct_handoff_gaps') }}
-    group by deal_id
+    from {{ ref('fct_handoff_gaps') }} as findings
+    inner join {{ ref('int_rule_gates') }} as rules on findings.rule_id = rules.rule_id and rules.mode = 'on'
+    group by findings.deal_id
 ),
 
 -- a step is unknown while a source that it rests on is not complete
