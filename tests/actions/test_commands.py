@@ -84,7 +84,7 @@ def test_a_run_is_undone_and_the_ledger_tells_it_until_somebody_alters_it(copy_o
     import sqlite3
 
     home = copy_of_demo
-    run(home, "plan", "--rule", "HG01", "--max", "2")
+    run(home, "plan", "--rule", "HG01", "--max", "4")
     assert run(home, "apply", "latest").returncode == 0
     undone = run(home, "undo", "latest", "--by", "Ana")
     assert undone.returncode == 2, undone.stderr
