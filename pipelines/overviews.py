@@ -277,6 +277,24 @@ OVERVIEWS: Final[dict[str, Report]] = {
             "budget-overruns",
         ),
         Report(
+            "budget-terms",
+            "Will the cloud budget last until the agreement ends?",
+            "select * from marts.rpt_budget_terms order by burn_ratio - elapsed_ratio desc nulls last, deal_name, deal_id",
+            (
+                ("deal_name", "Deal"),
+                ("start_on", "From"),
+                ("end_on", "To"),
+                ("budget_usd", "Budget"),
+                ("gross_usd", "Spent"),
+                ("burn_ratio", "Of budget"),
+                ("elapsed_ratio", "Of term"),
+                ("used_up_on", "Used up on"),
+                ("known_from_on", "Known from"),
+            ),
+            None,
+            "budget-overruns",
+        ),
+        Report(
             "forecasts",
             "What will this month come to, by which method, and how far was that off before?",
             """

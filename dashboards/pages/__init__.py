@@ -7,7 +7,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from dashboards.pages import budget, community, deal, fixes, handoff, intake, meeting, pipeline, renewals, summary, sync_health
+from dashboards.pages import (
+    billing,
+    budget,
+    capacity,
+    community,
+    deal,
+    deliveries,
+    engagements,
+    fixes,
+    handoff,
+    intake,
+    kpis,
+    lapsed,
+    meeting,
+    pipeline,
+    reconciliation,
+    renewals,
+    rules,
+    summary,
+    sync_health,
+)
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -15,11 +35,17 @@ if TYPE_CHECKING:
 # in the order of the menu; the name of a page is its address
 SECTIONS: Final[dict[str, dict[str, ModuleType]]] = {
     "Today": {"summary": summary, "meeting": meeting, "fixes": fixes},
-    "Sell": {"pipeline": pipeline, "intake": intake, "renewals": renewals},
-    "Deliver": {"handoff": handoff},
-    "Money": {"budget": budget},
+    "Sell": {"pipeline": pipeline, "intake": intake, "renewals": renewals, "lapsed": lapsed},
+    "Deliver": {
+        "handoff": handoff,
+        "capacity": capacity,
+        "engagements": engagements,
+        "deliveries": deliveries,
+        "reconciliation": reconciliation,
+    },
+    "Money": {"budget": budget, "billing": billing, "kpis": kpis},
     "Look up": {"deal": deal, "community": community},
-    "How it works": {"sync_health": sync_health},
+    "How it works": {"rules": rules, "sync_health": sync_health},
 }
 PAGES: Final[dict[str, ModuleType]] = {name: page for pages in SECTIONS.values() for name, page in pages.items()}
 REPORT_PAGES: Final[dict[str, str]] = {report: name for name, page in PAGES.items() for report in page.REPORTS}

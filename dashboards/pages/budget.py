@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import streamlit as st
 
+from dashboards.budgets import show_coverage, show_forecasts, show_terms
 from dashboards.charts import budget_bars, daily_costs
 from dashboards.findings import show_findings
 from dashboards.grids import RECORD, Column, day_column, number, percent, share, show_grid, text
@@ -51,6 +52,9 @@ def show(board: Board) -> None:
     """Show the page."""
     show_findings(board, "budget-overruns", nothing="No overrun and no spend without an agreement", most_height=400)
     _show_months(board)
+    show_forecasts(board)
+    show_terms(board)
+    show_coverage(board)
     _show_days(board)
     _show_unattributed(board)
 
