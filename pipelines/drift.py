@@ -85,14 +85,14 @@ def record_drift(
                 "select source, is_sandbox from published.ops.source_status where last_complete_at is not null"
             ).fetchall()
         )
-        marks = ", ".join("?" * len(OPS_TABLES["drift"]))
+        names, marks = ", ".join(OPS_TABLES["drift"]), ", ".join("?" * len(OPS_TABLES["drift"]))
         for outcome in outcomes:
             if outcome.source in known and known[outcome.source] != outcome.is_sandbox:
                 # what was said of the invented organisation is not said of the real one
                 connection.execute("delete from ops.drift where source = ?", [outcome.source])
             elif outcome.source in known and outcome.source in _DEFINITIONS and outcome.status == COMPLETE:
                 for row in _rows(connection, outcome.source, rules):
-                    connection.execute(f"insert into ops.drift values ({marks})", [*row, seen_at, outcome.load_id])
+                    connection.execute(f"insert into ops.drift ({names}) values ({marks})", [*row, seen_at, outcome.load_id])
         connection.execute("detach published")
 
 

@@ -416,7 +416,9 @@ def _write_run_tables(result: RunResult, rules: Rules, started_at: datetime, bui
 def _insert(connection: duckdb.DuckDBPyConnection, table: str, values: list[object]) -> None:
     if len(values) != len(OPS_TABLES[table]):
         raise AssertionError(f"ops.{table} has {len(OPS_TABLES[table])} columns, not {len(values)}")
-    connection.execute(f'insert into ops."{table}" values ({", ".join("?" * len(values))})', values)
+    # by name: in a table of an earlier version new columns stand last
+    names = ", ".join(f'"{name}"' for name in OPS_TABLES[table])
+    connection.execute(f'insert into ops."{table}" ({names}) values ({", ".join("?" * len(values))})', values)
 
 
 def _check(result: RunResult, rules: Rules, home: Path, previous_file: Path | None, *, accept_shrink: bool) -> None:

@@ -459,7 +459,7 @@ def _columns_sql(columns: Columns) -> str:
 
 
 def create_missing_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create, empty, every raw and ops table and every raw column that the database does not have yet."""
+    """Create, empty, every raw and ops table, and every column of them, that the database does not have yet."""
     for source, tables in RAW_TABLES.items():
         connection.execute(f"create schema if not exists raw_{source}")
         for table, columns in tables.items():
@@ -472,3 +472,5 @@ def create_missing_tables(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("create schema if not exists ops")
     for table, columns in OPS_TABLES.items():
         connection.execute(f'create table if not exists ops."{table}" ({_columns_sql(columns)})')
+        for name, kind in columns.items():
+            connection.execute(f'alter table ops."{table}" add column if not exists "{name}" {_DUCKDB_TYPES[kind]}')
