@@ -85,6 +85,8 @@ def _build(*, building_file, **_):
         connection.execute(
             "create or replace table marts.fct_write_checks (status varchar, change_id varchar, written_at timestamptz)"
         )
+        connection.execute("create schema if not exists actions")
+        connection.execute("create or replace table actions.act_changes (change_id varchar)")
     return transform.BuildResult(models=1)
 
 

@@ -106,13 +106,13 @@ def test_killed_just_before_the_pointer_is_turned_the_old_snapshot_stays(publish
 def test_killed_at_each_kind_of_point_no_reader_sees_a_mixed_snapshot_and_the_next_run_is_whole(
     published, tmp_path, record_property
 ):
-    """A run passes some 450 points; of each kind (before and after it) the first, the middle and the last are tried."""
+    """A run passes some 450 points; of each kind (before and after it) the one in the middle is tried."""
     names = names_of(fresh(published, tmp_path))
     assert {"after answer", "before fsync", "before replace", "ledger commit", "after write"} <= set(names)
     of_kind = {}
     for number, name in enumerate(names, 1):
         of_kind.setdefault(name, []).append(number)
-    chosen = sorted({numbers[place] for numbers in of_kind.values() for place in (0, len(numbers) // 2, -1)})
+    chosen = sorted(numbers[len(numbers) // 2] for numbers in of_kind.values())
     for number in chosen:
         kill_at(fresh(published, tmp_path), number, names[number - 1])
     record_property("tried", len(chosen))
@@ -125,7 +125,7 @@ def test_killed_at_random_moments_likewise(published, tmp_path, record_property)
     began = time.monotonic()
     assert small_sync.in_a_child(lambda: (small_sync.install(), small_sync.run(fresh(published, tmp_path)))) == 0
     seconds = time.monotonic() - began
-    for _ in range(30):
+    for _ in range(12):
         home = fresh(published, tmp_path)
         child = os.fork()
         if child == 0:
