@@ -58,3 +58,16 @@
 {% macro is_evaluated(rule_id) -%}
     ((select gate from {{ ref('int_rule_gates') }} where rule_id = '{{ rule_id }}') = 'evaluated')
 {%- endmacro %}
+
+{#
+    How many findings of `model` are reported, as `finding_count` for each value of `column` (named `name`). What a rule in shadow found
+    is counted in rpt_rule_evaluations and nowhere else.
+#}
+{% macro reported_counts(model, column, name=none) -%}
+    select
+        findings.{{ column }} as {{ name or column }},
+        count(*) as finding_count
+    from {{ ref(model) }} as findings
+    inner join {{ ref('int_rule_gates') }} as rules on findings.rule_id = rules.rule_id and rules.mode = 'on'
+    group by findings.{{ column }}
+{%- endmacro %}

@@ -80,23 +80,14 @@ deliverables as (
     inner join {{ ref('stg_airtable__projects') }} as projects on deliverables.project_id = projects.project_id
 ),
 
--- a discount is nothing that anybody delivers
 line_items as (
     select
+        deal_id,
         line_item_id,
         coalesce(line_item_name, 'Line item ' || line_item_id) as line_item_name,
         {{ compared_text('line_item_name') }} as compared_name,
         {{ hubspot_url("'0-8'", 'line_item_id') }} as line_item_url
-    from {{ ref('stg_hubspot__line_items') }}
-    where not is_archived and coalesce(amount, 1) > 0
-),
-
-sold as (
-    select distinct
-        from_id as deal_id,
-        to_id as line_item_id
-    from {{ ref('stg_hubspot__associations') }}
-    where from_object = 'deals' and to_object = 'line_items'
+    from {{ ref('int_deal_line_items') }}
 ),
 
 wanted as (
@@ -132,11 +123,13 @@ matched as (
     select
         wanted.deal_id,
         wanted.engagement_id,
-        line_items.*,
+        line_items.line_item_id,
+        line_items.line_item_name,
+        line_items.compared_name,
+        line_items.line_item_url,
         max(deliverables.deliverable_id) as deliverable_id
     from wanted
-    inner join sold on wanted.deal_id = sold.deal_id
-    inner join line_items on sold.line_item_id = line_items.line_item_id
+    inner join line_items on wanted.deal_id = line_items.deal_id
     left join deliverables
         on wanted.engagement_id = deliverables.engagement_id
         and (

@@ -1,28 +1,13 @@
 -- One row per deal with engagements of its own: how many line items it sold, and how many deliverables stand for them.
 with
 
-line_items as (
-    select * from {{ ref('stg_hubspot__line_items') }}
-    -- a discount is nothing that anybody delivers
-    where not is_archived and coalesce(amount, 1) > 0
-),
-
-associations as (
-    select distinct
-        from_id as deal_id,
-        to_id as line_item_id
-    from {{ ref('stg_hubspot__associations') }}
-    where from_object = 'deals' and to_object = 'line_items'
-),
-
 sold as (
     select
-        associations.deal_id,
+        deal_id,
         count(*) as line_item_count,
-        {{ joined('line_items.line_item_name') }} as line_item_names
-    from associations
-    inner join line_items on associations.line_item_id = line_items.line_item_id
-    group by associations.deal_id
+        {{ joined('line_item_name') }} as line_item_names
+    from {{ ref('int_deal_line_items') }}
+    group by deal_id
 ),
 
 planned as (

@@ -22,11 +22,7 @@ usage as (
 ),
 
 found as (
-    select
-        subject_id as engagement_id,
-        count(*) as finding_count
-    from {{ ref('fct_delivery_findings') }}
-    group by subject_id
+    {{ reported_counts('fct_delivery_findings', 'subject_id', name='engagement_id') }}
 ),
 
 final as (

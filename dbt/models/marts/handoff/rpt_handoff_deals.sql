@@ -4,14 +4,8 @@ deals as (
     select * from {{ ref('int_handoff_deals') }}
 ),
 
--- a rule in shadow is counted in rpt_rule_evaluations and nowhere else
 gaps as (
-    select
-        findings.deal_id,
-        count(*) as gap_count
-    from {{ ref('fct_handoff_gaps') }} as findings
-    inner join {{ ref('int_rule_gates') }} as rules on findings.rule_id = rules.rule_id and rules.mode = 'on'
-    group by findings.deal_id
+    {{ reported_counts('fct_handoff_gaps', 'deal_id') }}
 ),
 
 -- a step is unknown while a source that it rests on is not complete
@@ -96,7 +90,7 @@ final as (
         counted.started_step,
         cast((counted.done_count + counted.unknown_count) / nullif(counted.step_count, 0) as double) as handoff_score_ratio,
         cast(counted.done_count / nullif(counted.step_count, 0) as double) as handoff_score_low_ratio,
-        cast(coalesce(gaps.gap_count, 0) as integer) as gap_count,
+        cast(coalesce(gaps.finding_count, 0) as integer) as gap_count,
         {{ as_of() }} as as_of_on
     from counted
     left join gaps on counted.deal_id = gaps.deal_id

@@ -5,11 +5,7 @@ relations as (
 ),
 
 findings as (
-    select
-        component_id,
-        count(*) as finding_count
-    from {{ ref('fct_reconciliation_findings') }}
-    group by component_id
+    {{ reported_counts('fct_reconciliation_findings', 'component_id') }}
 ),
 
 final as (

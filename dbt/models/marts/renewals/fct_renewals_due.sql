@@ -9,11 +9,7 @@ windows as (
 ),
 
 findings as (
-    select
-        deal_id,
-        count(*) as finding_count
-    from {{ ref('fct_renewal_findings') }}
-    group by deal_id
+    {{ reported_counts('fct_renewal_findings', 'deal_id') }}
 ),
 
 final as (
