@@ -42,7 +42,7 @@ def pace_words(row: Row) -> str:
 
 _TERM_COLUMNS: Final = (
     Column("State", pace_words, text(130)),
-    Column("Deal", "deal_name", text(230)),
+    Column("Deal", "deal_name", text(220)),
     Column("From", "start_on", day_column(100)),
     Column("To", "end_on", day_column(100)),
     Column("Budget USD", "budget_usd", number(110)),

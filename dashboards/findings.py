@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import streamlit as st
 
 from dashboards.deciding import pending_words, show_decision, with_pending
-from dashboards.grids import MOST_CHOOSABLE, RECORD, Column, show_grid, text
+from dashboards.grids import MOST_CHOOSABLE, RECORD, Column, height_of, show_grid, text
 from dashboards.parts import (
     checked_url,
     counted,
@@ -38,12 +38,7 @@ SEVERITIES: Final[dict[str, tuple[str, str, str]]] = {
     "unknown": ("? Unknown", "#6a4fb3", "violet"),
 }
 _CARDS_SHOWN: Final = 20
-# three lines
-_ROW_HEIGHT: Final = 66
-# what the column "Why" holds in a line, how high a line is, and how many lines a row may have
-_LINE_CHARACTERS: Final = 40
-_LINE_HEIGHT: Final = 19
-_MOST_LINES: Final = 4
+_WHY_WIDTH: Final = 300
 
 
 def severity_badge_md(row: Row) -> str:
@@ -97,7 +92,7 @@ def _since(row: Row) -> str:
 COLUMNS: Final = (
     SEVERITY,
     Column("Subject", "subject", text(180)),
-    Column("Why", "reason", text(300)),
+    Column("Why", "reason", text(_WHY_WIDTH)),
     Column("What to do", "what_to_do", text(232)),
     Column("Owner", _who, text(138)),
     Column("Due", _due, text(98)),
@@ -196,12 +191,6 @@ def _chosen_state(rows: list[Row]) -> str | None:
     return next((state for state, word in STATES.items() if word == chosen), None)
 
 
-def row_height(rows: list[Row]) -> int:
-    """Return the height at which the longest reason is not cut; all rows of a grid have the same."""
-    lines = -(-max(len(str(row["reason"])) for row in rows) // _LINE_CHARACTERS) if rows else 0
-    return _ROW_HEIGHT + _LINE_HEIGHT * (min(max(lines, 3), _MOST_LINES) - 3)
-
-
 def _grid(board: Board, report: str, rows: list[Row], most_height: int) -> Row | None:
     """Show the grid and return the chosen row; ``?finding=`` chooses one from outside."""
     shown = rows[:MOST_CHOOSABLE]
@@ -212,7 +201,7 @@ def _grid(board: Board, report: str, rows: list[Row], most_height: int) -> Row |
         shown,
         COLUMNS,
         name=f"Findings of {report}",
-        row_height=row_height(rows),
+        row_height=height_of((row["reason"] for row in shown), _WHY_WIDTH),
         most_height=most_height,
         key=f"grid-{report}-{board.reader.run_id}-{board.filters.words}",
         on_select="rerun",

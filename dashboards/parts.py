@@ -125,6 +125,11 @@ class Filters:
         parts = (("owner", self.owner), ("team", self.team), ("community", self.community), ("severity", severities))
         return ", ".join(f"{name} {value}" for name, value in parts if value)
 
+    @property
+    def note_on_people(self) -> str:
+        """What a table says of the owner and team filters when its rows know neither; nothing while they are not set."""
+        return " The owner and team filters apply to the findings only." if self.owner or self.team else ""
+
     def keep(self, rows: Iterable[Row], *, owners: Sequence[str] = ("owner",), community: str = "community_name") -> list[Row]:
         """Return the rows that fit. ``owners`` are the columns that name a person; team and severity filter findings only."""
         return [

@@ -83,10 +83,10 @@ def _show_how_to_import() -> None:
     heading("No invoice is imported yet")
     st.info(
         "So nobody can tell what is unbilled or overdue; an empty list below does not mean that all is paid. Export the invoices of "
-        "your accounting as a CSV file, import it, and build a new snapshot:",
+        "your accounting as a CSV file, and import it:",
         icon=":material/upload_file:",
     )
-    st.code("handoff import invoices invoices.csv\nhandoff sync", language="bash", wrap_lines=True)
+    st.code("handoff import invoices invoices.csv", language="bash", wrap_lines=True)
     st.markdown(
         "One line for each line of an invoice. Columns: `invoice`, `date`, `amount`, `currency`; where you know them `due`, `deal`, "
         "`component`, `from`, `to` and `paid`. An empty `paid` means that nobody knows, and is not taken for zero."
@@ -109,11 +109,12 @@ def _show_overdue(board: Board) -> None:
 
 def _show_months(board: Board) -> None:
     rows = board.filters.keep(board.reader.records("billing-months"), owners=())
-    note = " The owner and team filters apply to the findings only." if board.filters.owner or board.filters.team else ""
     missing = [row for row in rows if billed_words(row)[0] in "✗!?"]
     heading(
         "What should have been billed",
-        f"{counted(len(missing), 'line')} of {len(rows):,} to look at, since the first imported invoice.{note}" if rows else "",
+        f"{counted(len(missing), 'line')} of {len(rows):,} to look at, since the first imported invoice.{board.filters.note_on_people}"
+        if rows
+        else "",
         board=board,
         rows=rows,
         name="billing-months",

@@ -46,7 +46,7 @@ _DELIVERY_COLUMNS: Final = (
     Column("Next step", lambda row: row["next_step"] or "none: all done", text(190)),
     Column("It is", lambda row: step_words(row["next_step_status"]) if row["next_step"] else "✓ done", text(110)),
     Column("Due", "next_due_on", day_column(100)),
-    Column("Engagement", "engagement_name", text(260)),
+    Column("Engagement", "engagement_name", text(250)),
     Column("Delivery owner", lambda row: row["delivery_owner"] or "nobody", text(160)),
     Column("Steps done", lambda row: f"{row['done_step_count']} of {row['step_count']}", text(90)),
     Column("Late", "late_step_count", st.column_config.NumberColumn(width=60)),

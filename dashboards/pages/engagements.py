@@ -50,7 +50,7 @@ def _action(row: Row) -> str:
 def _columns(old: set[str]) -> tuple[Column, ...]:
     return (
         Column("Light", light_words, text(110)),
-        Column("Engagement", "engagement_name", text(290)),
+        Column("Engagement", "engagement_name", text(264)),
         Column("Status", "status", text(120)),
         Column("Last report", lambda row: f"{'! ' if row['engagement_id'] in old else ''}{_age(row)}", text(130)),
         Column("Action", _action, text(90)),

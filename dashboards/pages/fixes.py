@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboards import commands
 from dashboards.changes import HISTORY, PROPOSED, WHY_WIDTH, show_change, why
+from dashboards.findings import show_findings
 from dashboards.grids import MOST_CHOOSABLE, WRAPPING, Column, height_of, show_grid, text
 from dashboards.journal import history
 from dashboards.parts import counted, heading, instant
@@ -22,7 +23,7 @@ TITLE: Final = "Fixes"
 QUESTION: Final = "What would handoff change for us, what was changed, and by whom?"
 ICON: Final = ":material/build:"
 HAS_FILTERS: Final = True
-REPORTS: Final[tuple[str, ...]] = ()
+REPORTS: Final = ("write-back",)
 
 _HISTORY_SHOWN: Final = 200
 _PLANS_SHOWN: Final = 20
@@ -42,6 +43,8 @@ _PLAN_COLUMNS: Final = (
 
 def show(board: Board) -> None:
     """Show the page."""
+    if board.reader.findings("write-back"):
+        show_findings(board, "write-back", nothing="Every fix that was written has stuck")
     _show_proposed(board)
     if not board.is_latest:
         st.info("Plans and their history are shown with the latest snapshot.", icon=":material/history:")

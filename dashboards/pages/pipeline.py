@@ -105,16 +105,12 @@ def _show_flow(board: Board, pipeline: Row, stages: list[Row]) -> None:
     heading(
         "How deals flow",
         "Every deal with a known history, as far as it has got; one that moved back is drawn to where it is now. The height of a "
-        f"stage is how many deals got there.{_owner_note(board)}",
+        f"stage is how many deals got there.{board.filters.note_on_people}",
     )
     with st.container(key="wide-flow"):
         show_flow(flow, pipeline["pipeline_name"])
     with st.container(key="narrow-flow"):
         st.text("\n".join(flow_lines(flow)))
-
-
-def _owner_note(board: Board) -> str:
-    return " The owner and team filters apply to the findings only." if board.filters.owner or board.filters.team else ""
 
 
 def conversion_words(row: Row | None) -> str:

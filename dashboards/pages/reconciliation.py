@@ -93,15 +93,15 @@ _SUGGESTION_COLUMNS: Final = (
     ),
 )
 _DRIFT_COLUMNS: Final = (
-    Column("Engagement", "engagement_name", text(220)),
-    Column("Field", "field_name", text(100)),
+    Column("Engagement", "engagement_name", text(190)),
+    Column("Field", "field_name", text(92)),
     _side("deal_value", "deal"),
     _side("engagement_value", "engagement"),
     Column(
         "Truth", lambda row: "ask both" if row["is_conflict"] else _TRUTHS.get(str(row["truth"]), str(row["truth"])), text(100)
     ),
-    Column("What happened", kind_words, text(200)),
-    Column("Deal changed", lambda row: instant(row["deal_changed_at"], missing="not known"), text(150)),
+    Column("What happened", kind_words, text(180)),
+    Column("Deal changed", lambda row: instant(row["deal_changed_at"], missing="not known"), text(135)),
     Column("What to do", lambda row: row["fix"] or "nothing", text(260)),
 )
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import streamlit as st
 
-from dashboards.grids import WRAPPING, Column, number, show_grid, text
+from dashboards.grids import WRAPPING, Column, height_of, number, show_grid, text
 from dashboards.parts import counted, heading, md_escape
 from pipelines.errors import HandoffError
 from pipelines.rules import load_rules
@@ -44,6 +44,7 @@ def _found(row: Row) -> int | None:
     return None if row["mode"] == "off" else (row["open_count"] or 0) + (row["indeterminate_count"] or 0)
 
 
+_BECAUSE_WIDTH: Final = 560
 _RULE_COLUMNS: Final = (
     Column("Rule", "rule_id", text(116)),
     Column("What it says", "title", text(230)),
@@ -61,7 +62,7 @@ _QUIET_COLUMNS: Final = (
     Column("Rule", "rule_id", text(130)),
     Column("What it says", "title", text(340)),
     Column("It would have found", "shadow_count", number(140, "localized")),
-    Column("Because", "mode_reason", text(560)),
+    Column("Because", "mode_reason", text(_BECAUSE_WIDTH)),
 )
 _THRESHOLD_COLUMNS: Final = (
     Column("Threshold", "key", text(320)),
@@ -121,7 +122,13 @@ def _show_quiet(board: Board, modes: list[Row]) -> None:
         else "",
     )
     if rows:
-        show_grid(rows, _QUIET_COLUMNS, name="Rules in shadow or off", most_height=360)
+        show_grid(
+            rows,
+            _QUIET_COLUMNS,
+            name="Rules in shadow or off",
+            row_height=height_of((row["mode_reason"] for row in rows), _BECAUSE_WIDTH),
+            most_height=360,
+        )
     else:
         st.success("Every rule is on. rule_modes.csv puts one in shadow or off.", icon=":material/check_circle:")
 
