@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from dashboards.queries import Row
+    from pipelines.rules import Rules
 
 
 @dataclass(frozen=True)
@@ -23,39 +24,16 @@ class Meeting:
     reports: tuple[str, ...]
 
 
-# who meets when and looks at what: the meetings that 2i2c's team compass describes
-MEETINGS: Final = (
-    Meeting(
-        "Sales sync",
-        7,
-        "Weekly: what stands still, and what runs without an agreement.",
-        ("stage-gates", "lapsed-but-active", "renewals-due"),
-    ),
-    Meeting(
-        "Engagement review",
-        7,
-        "Weekly: what is off track first, then invoices past due, then what nobody has reported on.",
-        ("delivery-verification", "billing", "handoff-gaps"),
-    ),
-    Meeting(
-        "Project management",
-        14,
-        "Fortnightly: every engagement has its deal, every deal its engagement; what starts, lapses or renews.",
-        ("handoff-gaps", "missing-intake", "reconciliation", "renewals-due"),
-    ),
-    Meeting(
-        "Operations sync",
-        7,
-        "Weekly, a quarter of an hour: what is at risk, and where money goes.",
-        ("budget-overruns", "lapsed-but-active", "write-back"),
-    ),
-    Meeting(
-        "Accounting close",
-        31,
-        "Monthly: what expires, what was not invoiced, what nobody will pay.",
-        ("billing", "renewals-due", "budget-overruns"),
-    ),
-)
+def meetings_of(rules: Rules) -> list[Meeting]:
+    """Return the meetings of rule_meetings.csv in their order."""
+    return [
+        Meeting(
+            row["meeting"], int(row["every_days"]), row["what_for"], tuple(part.strip() for part in row["reports"].split(";"))
+        )
+        for row in rules.table("rule_meetings")
+    ]
+
+
 OPENED, REOPENED, WORSE, ASIDE, RESOLVED = "✚ opened", "↺ reopened", "▲ worse", "◌ set aside", "✓ resolved"
 KINDS: Final = (OPENED, REOPENED, WORSE, ASIDE, RESOLVED)
 _RANKS: Final = {"blocker": 0, "high": 1, "medium": 2, "low": 3, "unknown": 4}

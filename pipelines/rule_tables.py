@@ -62,6 +62,7 @@ REQUIRED_TABLES: Final[dict[str, tuple[str, ...]]] = {
     "rule_grace": ("recipe", "rule_id", "grace_days"),
     "rule_notifications": ("notification", "occasion", "audience", "subject"),
     "rule_recipients": ("audience", "channel"),
+    "rule_meetings": ("meeting", "every_days", "reports", "what_for"),
     "rule_holidays": ("holiday_on",),
     "rule_test_deals": ("name_pattern",),
     "map_teams_to_owners": ("owner_team", "owner_from", "fallback_owner"),
@@ -177,6 +178,7 @@ REFERENCES: Final[tuple[tuple[str, str, str, str], ...]] = (
     ("rule_delivery_steps", "late_rule_id", "rule_findings", "rule_id"),
     ("rule_modes", "rule_id", "rule_findings", "rule_id"),
     ("rule_grace", "rule_id", "rule_findings", "rule_id"),
+    ("rule_meetings", "reports", "rule_findings", "report"),
 )
 # Where the first word of a lookup in rule_intake_fields.csv leads: system and object of map_fields.csv
 LOOKUP_PLACES: Final = {
@@ -198,7 +200,7 @@ _BOOLEANS: Final = frozenset({"true", "false"})
 _WHOLE_NUMBERS: Final = frozenset(
     {
         *("stage_rank", "source_rank", "summary_rank", "tag_rank", "window_rank", "step_rank", "evidence_rank", "weight"),
-        *("grace_days", "kpi_rank"),
+        *("grace_days", "kpi_rank", "every_days"),
         *("minimum_count", "from_days", "to_days", "sla_days", "max_age_hours", "onboarding_weeks"),
     }
 )

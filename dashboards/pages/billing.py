@@ -38,8 +38,8 @@ def billed_words(row: Row) -> str:
 
 _MONTH_COLUMNS: Final = (
     Column("State", billed_words, text(130)),
-    Column("Deal", "deal_name", text(260)),
-    Column("What", "component", text(110)),
+    Column("Deal", "deal_name", text(220)),
+    Column("What", "component", text(96)),
     Column("From", "service_from_on", day_column(104)),
     Column("To", "service_to_on", day_column(104)),
     Column("Bill on", "due_to_bill_on", day_column(104)),
@@ -47,13 +47,13 @@ _MONTH_COLUMNS: Final = (
     Column("Billed", "invoiced_amount", number(110)),
     Column("Missing", "unbilled_amount", number(110)),
     Column("Currency", "currency", text(80)),
-    Column("Invoices", lambda row: row["invoice_ids"] or "none", text(150)),
+    Column("Invoices", lambda row: row["invoice_ids"] or "none", text(130)),
     RECORD,
 )
 _OVERDUE_COLUMNS: Final = (
     Column("Past due", lambda row: counted(row["days_past_due"], "day") if row["days_past_due"] is not None else "", text(110)),
     Column("Days", "aging", text(110)),
-    Column("Invoice", "subject", text(280)),
+    Column("Invoice", "subject", text(268)),
     Column("Open", "amount", number(120)),
     Column("Currency", "currency", text(90)),
     Column("Was due", lambda row: day(row["due_on"]), text(120)),

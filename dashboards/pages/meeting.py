@@ -13,10 +13,11 @@ from dashboards.deciding import pending_words
 from dashboards.findings import SEVERITY, show_findings
 from dashboards.grids import RECORD, Column, height_of, show_grid, text
 from dashboards.journal import pending_decisions
-from dashboards.meetings import KINDS, MEETINGS, Findings, Meeting, what_changed
+from dashboards.meetings import KINDS, Findings, Meeting, meetings_of, what_changed
 from dashboards.parts import counted, day, heading, instant_of, md_escape
 from dashboards.queries import SET_ASIDE, opened_reader
 from dashboards.snapshots import Kept, kept_snapshots
+from pipelines.rules import load_rules
 
 if TYPE_CHECKING:
     from dashboards.parts import Board
@@ -49,10 +50,13 @@ _DECISIONS: Final = (
 
 def show(board: Board) -> None:
     """Show the page."""
-    by_name = {meeting.name: meeting for meeting in MEETINGS}
+    by_name = {meeting.name: meeting for meeting in meetings_of(load_rules(board.settings.rules_dir))}
+    if not by_name:
+        st.info("No meeting is known. rule_meetings.csv has a row for each; add one, and this page goes through its agenda.")
+        return
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         name: Any = st.selectbox("Meeting", list(by_name), key="meeting", bind="query-params", width=260)
-        meeting = by_name.get(name, MEETINGS[0])
+        meeting = by_name.get(name) or next(iter(by_name.values()))
         since = _choose_since(board, meeting)
     st.caption(md_escape(meeting.what_for))
     _show_changes(board, meeting, since)

@@ -40,7 +40,8 @@ def state_words(row: Row) -> str:
 
 def _found(row: Row) -> int | None:
     if row["mode"] == "shadow":
-        return row["shadow_count"]  # type: ignore[no-any-return] # a count of the mart
+        counted_only: int | None = row["shadow_count"]
+        return counted_only
     return None if row["mode"] == "off" else (row["open_count"] or 0) + (row["indeterminate_count"] or 0)
 
 

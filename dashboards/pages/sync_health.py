@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import streamlit as st
 
-from dashboards.grids import Column, number, show_grid, text
+from dashboards.grids import WRAPPING, Column, number, show_grid, text
 from dashboards.parts import counted, heading, instant, md_escape
 from pipelines.drift import KEPT_DAYS
 from pipelines.errors import HandoffError
@@ -59,15 +59,15 @@ _QUARANTINE_COLUMNS: Final = (
     Column("When", lambda row: instant(row["quarantined_at"]), text(160)),
 )
 _DRIFT_COLUMNS: Final = (
-    Column("Source", "source", text(100)),
-    Column("Table", "table_name", text(140)),
-    Column("Field", lambda row: row["field_name"] or row["field"], text(180)),
-    Column("What happened", lambda row: str(row["kind"]).replace("_", " "), text(130)),
-    Column("Before", lambda row: row["before"] or "", text(180)),
-    Column("After", lambda row: row["after"] or "", text(180)),
-    Column("What to do", lambda row: row["what_to_do"] or "", text(420)),
-    Column("Field id", "field", text(160)),
-    Column("Seen", lambda row: instant(row["seen_at"]), text(160)),
+    Column("Source", "source", text(90)),
+    Column("Table", "table_name", text(120)),
+    Column("Field", lambda row: row["field_name"] or row["field"], text(160)),
+    Column("What happened", lambda row: str(row["kind"]).replace("_", " "), text(120)),
+    Column("Before", lambda row: row["before"] or "", text(140)),
+    Column("After", lambda row: row["after"] or "", text(140)),
+    Column("What to do", lambda row: row["what_to_do"] or "", text(330)),
+    Column("Field id", "field", text(120)),
+    Column("Seen", lambda row: instant(row["seen_at"]), text(140)),
 )
 _RUN_COLUMNS: Final = (
     Column("Run", "run_id", text(250)),
@@ -154,7 +154,7 @@ def _show_drift(board: Board) -> None:
         name="drift",
     )
     if rows:
-        show_grid(rows, _DRIFT_COLUMNS, name="What changed in the vendors' fields", most_height=320)
+        show_grid(rows, _DRIFT_COLUMNS, name="What changed in the vendors' fields", row_height=WRAPPING, most_height=320)
     else:
         since = instant(board.run["started_at"] - timedelta(days=KEPT_DAYS))
         st.success(

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.actions.records import Change, Place, plain_number, same
 from pipelines.actions.target import Answer, Reading, Write
@@ -23,7 +23,8 @@ from pipelines.sources.aws_answers import FORBIDDEN, error_code
 from pipelines.sources.aws_budgets import NO_BUDGETS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pipelines.rules import Rules
+    from pipelines.sources.aws import Caller
 
 Json = dict[str, Any]
 
@@ -32,25 +33,18 @@ _CREATE, _UPDATE = "CreateBudget", "UpdateBudget"
 _CONSOLE: Final = "https://console.aws.amazon.com/costmanagement/home#/budgets/details?name="
 # What AWS computes: it is shown, and may not be sent back
 _COMPUTED: Final = frozenset({"CalculatedSpend", "LastUpdatedTime", "HealthStatus"})
-# Whom a budget warns, and when: before it is exceeded, and once it is
-_ALARMS: Final = (("FORECASTED", 120.0), ("ACTUAL", 100.0))
-
-
-class Caller(Protocol):
-    """What is needed of :class:`pipelines.sources.aws.AwsClient`."""
-
-    def call(self, service: str, operation: str, **parameters: Any) -> Json:
-        """Return the answer of one operation. Raises VendorError, or boto3's ClientError."""
-
-    def pages(self, service: str, operation: str, token: str, **parameters: Any) -> Iterator[Json]:
-        """Yield the pages of an operation."""
 
 
 class AwsTarget:
     """The budgets of a payer account, as far as changes go."""
 
-    def __init__(self, reader: Caller, writer: Caller | None, *, is_sandbox: bool) -> None:
-        """Read with ``reader``; ``writer`` is None in a command that may not write."""
+    def __init__(self, reader: Caller, writer: Caller | None, rules: Rules, *, is_sandbox: bool) -> None:
+        """Read with ``reader``; ``writer`` is None in a command that may not write. A new budget warns when the rules would."""
+        known = rules.thresholds
+        self._alarms = {
+            "FORECASTED": float(known["budget_forecast_ratio"]) * 100,
+            "ACTUAL": float(known["budget_alarm_percent"]),
+        }
         self._reader = reader
         self._writer = writer
         self._is_sandbox = is_sandbox
@@ -59,7 +53,7 @@ class AwsTarget:
     def place(self) -> Place:
         """The payer account behind the keys; keys for writing of another account are refused."""
         try:
-            payer = payer_account(self._reader)  # type: ignore[arg-type]
+            payer = payer_account(self._reader)
             writing = str(self._writer.call("sts", "get_caller_identity")["Account"]) if self._writer is not None else payer
         except KeyError as error:
             raise GarbageAnswer("AWS did not say which account the keys belong to, so nothing may be written.") from error
@@ -84,7 +78,7 @@ class AwsTarget:
         lacking = [name for name in ("account_id", "budget_name", "currency", "alert_email") if not change.values.get(name)]
         if lacking:
             return f"the budget has no {lacking[0]}"
-        return _model_objection(_CREATE, _creation(change, _key(change)[0]))
+        return _model_objection(_CREATE, _creation(change, _key(change)[0], self._alarms))
 
     def read(self, change: Change, made_id: str | None = None) -> Reading:  # noqa: ARG002 - the list is as fresh as the record
         """Return the budget of that name, or the one that somebody else keeps for the account as the obstacle."""
@@ -109,7 +103,11 @@ class AwsTarget:
         payer, _ = _key(change)
         budget = reading.parts.get("budget")
         if change.is_creation:
-            return None if budget else Write(1, "create the budget", "POST", f"budgets:{_CREATE}", _creation(change, payer))
+            return (
+                None
+                if budget
+                else Write(1, "create the budget", "POST", f"budgets:{_CREATE}", _creation(change, payer, self._alarms))
+            )
         if same(reading.value, change.after):
             return None
         kept = {name: value for name, value in (budget or {}).items() if name not in _COMPUTED}
@@ -158,7 +156,7 @@ def _accounts(budget: Json) -> list[str] | None:
     return list(found) if found else None
 
 
-def _creation(change: Change, payer: str) -> Json:
+def _creation(change: Change, payer: str, alarms: dict[str, float]) -> Json:
     values = change.values
     return {
         "AccountId": payer,
@@ -181,7 +179,7 @@ def _creation(change: Change, payer: str) -> Json:
                 },
                 "Subscribers": [{"SubscriptionType": "EMAIL", "Address": values["alert_email"]}],
             }
-            for kind, threshold in _ALARMS
+            for kind, threshold in alarms.items()
         ],
     }
 

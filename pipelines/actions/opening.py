@@ -135,7 +135,7 @@ class OpenTargets:
             session = sandbox_session(SANDBOX_WRITE_TOKEN) if is_sandbox else aws_write_session(self._settings)
             writer = open_aws(self._settings, sandbox_url=url, session=session, budget=writing, dialect=_AwsWrites())
         self._transports += [client.transport for client in (reader, writer) if client is not None]
-        return AwsTarget(reader, writer, is_sandbox=is_sandbox)
+        return AwsTarget(reader, writer, self._rules, is_sandbox=is_sandbox)
 
     def _connect(self, vendor: Vendor, base_url: str, tokens: Tokens, headers: dict[str, str] | None = None) -> Connection:
         from pipelines.transport import Transport  # noqa: PLC0415 - the network is opened only when a vendor is needed

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pipelines.errors import ConfigurationError, GarbageAnswer
 from pipelines.sources.aws_answers import FORBIDDEN, error_code, in_sentences
@@ -47,6 +47,16 @@ _ENDPOINTS: Final = {
 }
 # Organizations has nothing to say: a lone account, or an identity that may not ask
 NO_ORGANIZATION: Final = frozenset({"AWSOrganizationsNotInUseException", *FORBIDDEN})
+
+
+class Caller(Protocol):
+    """What is needed of :class:`AwsClient` by whoever only asks."""
+
+    def call(self, service: str, operation: str, **parameters: Any) -> Json:
+        """Return the answer of one operation. Raises VendorError, or boto3's ClientError."""
+
+    def pages(self, service: str, operation: str, token: str, **parameters: Any) -> Iterator[Json]:
+        """Yield the pages of an operation."""
 
 
 @dataclass
@@ -161,7 +171,7 @@ def aws_rows(client: AwsClient, rules: Rules, *, as_of: date, landing: Landing) 
     landing.add("readings", [reading], key=("payer_account_id",))
 
 
-def payer_account(client: AwsClient) -> str:
+def payer_account(client: Caller) -> str:
     """Return the account that pays: the organization's, or the one of this identity where Organizations has nothing to say."""
     try:
         return str(client.call("organizations", "describe_organization")["Organization"]["MasterAccountId"])

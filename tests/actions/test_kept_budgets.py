@@ -138,6 +138,9 @@ def test_the_sandbox_keeps_budgets_for_the_write_token_alone_and_a_name_once(hom
         target = targets.target("aws")
         wanted = change_from_row(budget() | {"natural_key": f"{target.place.identity}/{NAME}"})
         write = target.next_write(wanted, target.read(wanted))
+        warnings = [item["Notification"] for item in write.body["NotificationsWithSubscribers"]]
+        # budget_forecast_ratio and budget_alarm_percent: it warns when the reports would
+        assert {item["NotificationType"]: item["Threshold"] for item in warnings} == {"FORECASTED": 120.0, "ACTUAL": 100.0}
         assert target.send(write).made_id == NAME
         assert target.next_write(wanted, target.read(wanted)) is None
         with pytest.raises(Refused, match="DuplicateRecordException"):
@@ -154,7 +157,7 @@ def test_the_sandbox_keeps_budgets_for_the_write_token_alone_and_a_name_once(hom
         nothing = {**update.body["NewBudget"], "BudgetLimit": {"Amount": "0", "Unit": "USD"}}
         with pytest.raises(Refused, match="InvalidParameterException"):
             target.send(Write(1, "set", "POST", update.path, {**update.body, "NewBudget": nothing}))
-        reader = AwsTarget(target._reader, target._reader, is_sandbox=True)
+        reader = AwsTarget(target._reader, target._reader, rules, is_sandbox=True)
         with pytest.raises(Exception, match="does not let this identity do UpdateBudget"):
             reader.send(update)
         targets.close()

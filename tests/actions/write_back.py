@@ -189,7 +189,10 @@ class DoubleTargets:
                 Connection("github", f"{url}/github", tokens, sender, sender, HEADERS), rules, "demo-org", is_sandbox=True
             ),
             "aws": AwsTarget(
-                AwsDouble(sender, may_write=False), AwsDouble(sender, may_write=True) if may_write else None, is_sandbox=True
+                AwsDouble(sender, may_write=False),
+                AwsDouble(sender, may_write=True) if may_write else None,
+                rules,
+                is_sandbox=True,
             ),
         }
 

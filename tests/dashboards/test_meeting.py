@@ -6,12 +6,15 @@ from datetime import date
 
 import invented
 import pytest
+from conftest import PROJECT
 from opened_pages import grid, open_page, said
 
-from dashboards.meetings import ASIDE, MEETINGS, OPENED, REOPENED, RESOLVED, WORSE, Findings, what_changed
+from dashboards.meetings import ASIDE, OPENED, REOPENED, RESOLVED, WORSE, Findings, meetings_of, what_changed
 from pipelines.catalogue import REPORTS
 from pipelines.ledger import Ledger
+from pipelines.rules import load_rules
 
+MEETINGS = meetings_of(load_rules(PROJECT / "dbt/seeds/default"))
 LAST_WEEK = date(2026, 11, 9)
 EARLIER = "20261109T060200000000Z-0001"
 YESTERDAY = "20261115T060200000000Z-0002"

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import shutil
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import invented
 import opened_pages
 import pytest
 from opened_pages import grid, markdown, open_page, said
 
-from dashboards.findings import row_height
+import dashboards
+from dashboards.grids import Column, height_of
 from dashboards.pages import PAGES, SECTIONS
 from pipelines.catalogue import REPORTS
 
@@ -66,9 +69,26 @@ def test_a_number_that_says_more_than_itself_is_not_cut(home, tables):
     assert "1 rule not evaluated" in [element.value for element in page.caption]
 
 
-def test_rows_are_as_high_as_the_longest_reason_needs_and_no_higher_than_four_lines():
-    heights = [row_height([{"reason": "x" * length} for length in lengths]) for lengths in ((), (10,), (120,), (10, 121), (900,))]
-    assert heights == [66, 66, 66, 85, 85]
+def test_rows_are_as_high_as_the_longest_text_needs_and_no_higher_than_six_lines():
+    heights = [height_of(["x" * length for length in lengths], 300) for lengths in ((), (10,), (120,), (10, 121), (900,))]
+    assert heights == [62, 62, 62, 81, 119]
+
+
+def tables_of_columns():
+    """Return the columns that a module of the dashboard shows as one table, by module and name."""
+    modules = [importlib.import_module(f"dashboards.{path.stem}") for path in Path(dashboards.__file__).parent.glob("*.py")]
+    return {
+        f"{module.__name__}.{name}": value
+        for module in [*modules, *PAGES.values()]
+        for name, value in vars(module).items()
+        if isinstance(value, tuple) and value and all(isinstance(column, Column) for column in value)
+    }
+
+
+@pytest.mark.parametrize(("name", "columns"), tables_of_columns().items())
+def test_a_table_fits_a_laptop_without_scrolling_sideways(name, columns):
+    """What a window of 1440 pixels leaves beside the margins."""
+    assert sum(column.config["width"] for column in columns) <= 1366, name
 
 
 def test_the_handoff_page_lists_findings_by_severity_with_why_and_what_to_do(published):
