@@ -14,7 +14,7 @@ from dashboards.parts import day
 if TYPE_CHECKING:
     from dashboards.queries import Row
 
-_KINDS: Final = {"● sold": TEAL, "○ proposals": BLUE, "▲ above the hours there": AMBER}
+_KINDS: Final = {"● sold": TEAL, "○ proposals": BLUE, "▲ too much": AMBER}
 _HEIGHT: Final = 280
 
 
@@ -25,7 +25,7 @@ def _parts(row: Row) -> list[tuple[str, float]]:
     return [
         ("● sold", within),
         ("○ proposals", max(min(needed, supply) - within, 0.0)),
-        ("▲ above the hours there", max(needed - supply, 0.0)),
+        ("▲ too much", max(needed - supply, 0.0)),
     ]
 
 

@@ -43,9 +43,9 @@ def names_axis() -> alt.Axis:
     return axis(labelLimit=_LABEL_PIXELS, labelOverlap=False)
 
 
-def legend() -> alt.Legend:
-    """Return a legend that stands above its chart."""
-    return alt.Legend(orient="top", labelColor=ink())
+def legend(*, is_stacked: bool = False) -> alt.Legend:
+    """Return a legend that stands above its chart; long words are stacked, so that a phone does not cut them."""
+    return alt.Legend(orient="top", labelColor=ink(), columns=1 if is_stacked else alt.Undefined)
 
 
 def title(words: str) -> alt.TitleParams:

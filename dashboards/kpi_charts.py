@@ -40,7 +40,7 @@ def revenue_lines(months: dict[str, list[Row]], present: date, currency: str) ->
         .encode(
             x=alt.X("yearmonthdate(Month):T", title=None, axis=axis(format="%b %Y", labelOverlap=True)),
             y=alt.Y("Value:Q", title=f"{label(currency)} a month", axis=axis(format=",.0f")),
-            color=alt.Color("KPI:N", title=None, scale=scale, legend=legend()),
+            color=alt.Color("KPI:N", title=None, scale=scale, legend=legend(is_stacked=True)),
             strokeDash=alt.StrokeDash("KPI:N", scale=alt.Scale(domain=names, range=list(_DASHES[: len(names)])), legend=None),
             tooltip=[alt.Tooltip("Month:T", format="%B %Y"), "KPI:N", alt.Tooltip("Value:Q", format=",.2f")],
         )
