@@ -40,17 +40,7 @@ items as (
 ),
 
 item_dates as (
-    select
-        item_values.project_number,
-        item_values.project_item_id,
-        max(item_values.value_on) as start_on
-    from {{ ref('stg_github__item_values') }} as item_values
-    inner join {{ ref('stg_github__project_fields') }} as fields
-        on item_values.project_number = fields.project_number and item_values.field_id = fields.field_id
-    inner join {{ ref('map_fields') }} as names
-        on names.system = 'github' and names.object = 'project_items' and names.canonical_field = 'start_on'
-        and fields.field_name = names.vendor_field
-    group by item_values.project_number, item_values.project_item_id
+    select * from {{ ref('int_project_item_starts') }}
 ),
 
 -- which of the fields each board has

@@ -50,17 +50,7 @@ labels as (
 ),
 
 item_dates as (
-    select
-        item_values.project_number,
-        item_values.project_item_id,
-        max(item_values.value_on) as start_on
-    from {{ ref('stg_github__item_values') }} as item_values
-    inner join {{ ref('stg_github__project_fields') }} as project_fields
-        on item_values.project_number = project_fields.project_number and item_values.field_id = project_fields.field_id
-    inner join fields
-        on fields.system = 'github' and fields.object = 'project_items' and fields.canonical_field = 'start_on'
-        and project_fields.field_name = fields.vendor_field
-    group by item_values.project_number, item_values.project_item_id
+    select * from {{ ref('int_project_item_starts') }}
 ),
 
 -- single fields of other records
