@@ -32,6 +32,7 @@ class Notice:
     text: str
     community_name: str | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
+    is_sandbox: bool = False  # about the invented organisation
 
 
 def written(row: Notification, key: str, values: Mapping[str, object], **more: Any) -> Notice:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from pipelines import clock
@@ -86,13 +86,8 @@ def _signed(notice: Notice, rules: Rules, is_sandbox: bool, hide: Callable[[str]
     mark = "SANDBOX: " if is_sandbox else ""
     first = "SANDBOX: this is about the invented organisation, not about real accounts.\n" if is_sandbox else ""
     last = f"\n{rules.organisation['name']}, handoff"
-    return type(notice)(
-        notice.key,
-        notice.audience,
-        hide(f"{mark}{notice.subject}"),
-        hide(f"{first}{notice.text}{last}"),
-        notice.community_name,
-        notice.facts,
+    return replace(
+        notice, subject=hide(f"{mark}{notice.subject}"), text=hide(f"{first}{notice.text}{last}"), is_sandbox=is_sandbox
     )
 
 
@@ -102,7 +97,9 @@ def _without_contacts(snapshot: Snapshot) -> Callable[[str], str]:
         row["full_name"]
         for row in snapshot.rows("select distinct full_name from marts.rpt_deal_contacts where full_name is not null")
     }
-    pattern = re.compile("|".join(re.escape(name) for name in sorted(names, key=len, reverse=True)) or r"(?!)")
+    either = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
+    # a name of one word must not change the words that hold it
+    pattern = re.compile(rf"(?<!\w)(?:{either})(?!\w)" if either else r"(?!)")
     return lambda text: pattern.sub("a contact", text)
 
 
@@ -140,7 +137,7 @@ def tell(
     with ledger:
         history, key = _history(ledger), home_key(settings.handoff_home)
         for notice in pending(settings, rules, history, ledger, with_digests=with_digests):
-            if not about_sandbox and notice.subject.startswith("SANDBOX"):
+            if not about_sandbox and notice.is_sandbox:
                 continue
             for delivery in deliveries(rules, notice, key):
                 _deliver(delivery, by_name, ledger, history, told, is_rehearsal=is_rehearsal)

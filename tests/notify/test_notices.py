@@ -199,6 +199,20 @@ def test_names_of_contacts_are_in_no_message_and_no_address_is_in_the_ledger(hom
     assert "Zoraida" not in told_rows
 
 
+def test_a_contact_of_one_word_changes_no_other_word(home, told):
+    mails, _, tell = told
+    publish(home, findings=[finding(reason="Al has not answered; Alpha hub waits.")], contacts=["Al"])
+    tell(with_digests=True)
+    assert "a contact has not answered; Alpha hub waits." in mails.text(0)
+
+
+def test_a_schedule_tells_of_real_accounts_whatever_they_are_called(home, told):
+    _, requests, tell = told
+    publish(home, sources=[source(), source("aws", "stale", "No answer.") | {"source_name": "SANDBOX payer"}])
+    tell(about_sandbox=False)
+    assert [request[2]["X-Handoff-Notice"].split(":")[0] for request in requests] == ["source_stale"]
+
+
 def test_a_schedule_sends_nothing_about_the_invented_organisation(home, told):
     mails, _, tell = told
     publish(home, agreements=[agreement(60)], is_sandbox=True)
