@@ -26,9 +26,9 @@ ONE_LINE: Final = 36
 # from 60 pixels on the grid wraps text
 WRAPPING: Final = 62
 # how wide a character of a cell is on average, how high a line, and how many lines a row may have
-_CHARACTER_WIDTH: Final = 7.5
+_CHARACTER_WIDTH: Final = 7.0
 _LINE_HEIGHT: Final = 19
-_MOST_LINES: Final = 6
+_MOST_LINES: Final = 5
 # what a table on paper may hold
 MOST_PRINTED: Final = 500
 _VIEW: Final = "view"
