@@ -86,7 +86,7 @@ def _show_how_to_import() -> None:
         "your accounting as a CSV file, and import it:",
         icon=":material/upload_file:",
     )
-    st.code("handoff import invoices invoices.csv", language="bash", wrap_lines=True)
+    st.code("handoff import invoices invoices.csv", language=None, wrap_lines=True)
     st.markdown(
         "One line for each line of an invoice. Columns: `invoice`, `date`, `amount`, `currency`; where you know them `due`, `deal`, "
         "`component`, `from`, `to` and `paid`. An empty `paid` means that nobody knows, and is not taken for zero."
