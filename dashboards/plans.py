@@ -294,7 +294,7 @@ def _show_commands(plan: Plan) -> None:
         icon=":material/lock:",
     )
     st.code(
-        f"handoff approve {plan.plan_id}\nhandoff apply {plan.plan_id} --dry-run\nhandoff apply {plan.plan_id}", language="bash"
+        f"handoff approve {plan.plan_id}\nhandoff apply {plan.plan_id} --dry-run\nhandoff apply {plan.plan_id}", language=None
     )
 
 
