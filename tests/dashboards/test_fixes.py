@@ -177,6 +177,6 @@ def test_a_plan_for_a_real_account_is_not_begun_from_a_page_whoever_asks():
         commands.begin_apply(board, plan_for(REAL), "ada")
 
 
-def test_rows_grow_with_what_they_say_and_no_further():
-    heights = [height_of(texts, 230) for texts in ((), ("x" * 60,), ("x" * 120,), ("x" * 900,))]
-    assert heights == [62, 62, 81, 119]
+def test_rows_grow_with_what_they_say_to_five_lines_and_no_further():
+    heights = [height_of(texts, 230) for texts in ((), ("x" * 60,), ("x" * 120,), ("x" * 60, "x" * 900))]
+    assert heights == [62, 62, 81, 100]

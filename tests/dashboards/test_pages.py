@@ -14,7 +14,7 @@ import pytest
 from opened_pages import grid, markdown, open_page, said
 
 import dashboards
-from dashboards.grids import Column, height_of
+from dashboards.grids import Column
 from dashboards.pages import PAGES, SECTIONS
 from pipelines.catalogue import REPORTS
 
@@ -67,11 +67,6 @@ def test_a_number_that_says_more_than_itself_is_not_cut(home, tables):
     page = open_page("summary")
     assert page.metric[1].value == "9"
     assert "1 rule not evaluated" in [element.value for element in page.caption]
-
-
-def test_rows_are_as_high_as_the_longest_text_needs_and_no_higher_than_five_lines():
-    heights = [height_of(["x" * length for length in lengths], 300) for lengths in ((), (10,), (128,), (10, 129), (900,))]
-    assert heights == [62, 62, 62, 81, 100]
 
 
 def tables_of_columns():
