@@ -12,7 +12,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from aws_double import PAYER
 from test_airtable_recipes import deliverable, project
+from test_kept_budgets import budget
 from test_tasks import task
 from vendor_double import BUSY, LOST_AFTER, Served
 from write_back import WriteBack, change, community_change, deal_url, engagement_changes, issue_change
@@ -43,6 +45,13 @@ def asked(deal_id):
     return task() | {"change_id": f"task:deal-{deal_id}", "natural_key": deal_url(deal_id)}
 
 
+def watched(deal_id):
+    """Return the budget of the account of a deal."""
+    account = f"22220010{deal_id}"
+    values = {"account_id": account, "budget_name": f"handoff-{account}"}
+    return budget(**values) | {"change_id": f"create:budget-{account}", "natural_key": f"{PAYER}/handoff-{account}"}
+
+
 def proposed():
     rows = []
     for deal_id in DEALS:
@@ -50,6 +59,7 @@ def proposed():
         rows += sold(deal_id)
         rows.append(issue_change(deal_id))
         rows.append(asked(deal_id))
+        rows.append(watched(deal_id))
         rows.append(community_change(f"9{deal_id}", policy="if_empty") | {"after": "birch"})
     return rows
 
@@ -126,11 +136,17 @@ class Moments:
         time.sleep(self._rng.uniform(0, 0.03))
 
 
+def as_journalled(path):
+    """Return a path of the log without its vendor; operations of AWS have no path, and stand alone."""
+    _, vendor, rest = path.split("/", 2)
+    return rest if vendor == "aws" else f"/{rest}"
+
+
 def assert_every_write_has_its_intent(home, vendors):
     with Ledger.open(home) as ledger:
         assert ledger.verify().is_sound
         intents = Counter(json.loads(row["details"])["request"] for row in ledger.change_rows(phase="intent"))
-    writes = Counter(f"{method} {path.split('/', 2)[2] and '/' + path.split('/', 2)[2]}" for method, path, _ in vendors.writes)
+    writes = Counter(f"{method} {as_journalled(path)}" for method, path, _ in vendors.writes)
     missing = {request: count for request, count in writes.items() if intents[request] < count}
     assert not missing
 
@@ -148,6 +164,7 @@ def assert_nothing_lost_and_nothing_doubled(vendors):
         [item] = [item for item in vendors.items if item["content"]["id"] == issues[0]["id"]]
         assert {field["id"] for field in item["fields"]} == {2, 3}
         assert len([task for task in vendors.tasks.values() if task["deal_id"] == deal_id]) == 1
+        assert f"handoff-22220010{deal_id}" in vendors.budgets
         assert vendors.communities[f"9{deal_id}"]["community_id"] == "birch"
 
 
@@ -182,6 +199,7 @@ def start_over(vendors):
     fill_vendors(vendors)
     vendors.engagements = {key: value for key, value in vendors.engagements.items() if not key.startswith("recNew")}
     vendors.projects, vendors.deliverables, vendors.tasks, vendors.items = {}, {}, {}, []
+    vendors.budgets = {}
     vendors.issues = [issue for issue in vendors.issues if "handoff:" not in issue["body"]]
 
 

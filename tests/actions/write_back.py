@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 
-from aws_double import AwsDouble
+from aws_double import AwsDouble, AwsOverLoopback
+from vendor_double import READ, WRITE, LoopbackSender
 
 from pipelines import clock
 from pipelines.actions.airtable import AirtableTarget
@@ -21,7 +22,6 @@ from pipelines.rules import load_rules
 from pipelines.settings import PROJECT_ROOT, load_settings
 
 PORTAL = "https://app-na2.hubspot.com/contacts/4400001/record/0-3"
-READ, WRITE = "sandbox-token", "sandbox-write-token"
 
 
 def deal_url(deal_id):
@@ -176,10 +176,16 @@ class Snapshot:
 
 
 class DoubleTargets:
-    """The three vendors over one sender."""
+    """The vendors over one sender."""
 
     def __init__(self, sender, rules, url="http://double", may_write=True, portal=None):
         tokens = Tokens(READ, WRITE if may_write else None)
+
+        def aws(token):
+            if isinstance(sender, LoopbackSender):
+                return AwsOverLoopback(sender, url, token)
+            return AwsDouble(sender, may_write=token == WRITE)
+
         self._targets = {
             "hubspot": HubspotTarget(Connection("hubspot", f"{url}/hubspot", tokens, sender, sender), rules, is_sandbox=True),
             "airtable": AirtableTarget(
@@ -188,12 +194,7 @@ class DoubleTargets:
             "github": GithubTarget(
                 Connection("github", f"{url}/github", tokens, sender, sender, HEADERS), rules, "demo-org", is_sandbox=True
             ),
-            "aws": AwsTarget(
-                AwsDouble(sender, may_write=False),
-                AwsDouble(sender, may_write=True) if may_write else None,
-                rules,
-                is_sandbox=True,
-            ),
+            "aws": AwsTarget(aws(READ), aws(WRITE) if may_write else None, rules, is_sandbox=True),
         }
 
     def target(self, system):
