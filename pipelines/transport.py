@@ -124,8 +124,7 @@ class Transport:
         self._origins = {origin_of(base_url), *(origin_of(host if "//" in host else f"https://{host}") for host in allowed_hosts)}
         self._sleep, self._monotonic, self._now = sleep, monotonic, now
         self._follows_vendor = rate is None and budget is None
-        self._budget = RateBudget(rate or self.dialect.rate, sleep, monotonic)
-        self._pace_of_all = budget or self._budget
+        self._budget: RateBudget | RateBudgets = budget or RateBudget(rate or self.dialect.rate, sleep, monotonic)
         self._special = [(re.compile(p), RateBudget(r, sleep, monotonic)) for p, r in self.dialect.special_rates]
         self._events = EventLoop(f"transport-{vendor}")
         self._client: httpx.AsyncClient | None = None
@@ -214,12 +213,12 @@ class Transport:
 
     def _pace(self, call: _Call) -> None:
         path = urlsplit(call.url).path
-        next((budget for pattern, budget in self._special if pattern.search(path)), self._pace_of_all).wait()
+        next((budget for pattern, budget in self._special if pattern.search(path)), self._budget).wait()
 
     def _learn(self, answer: Response) -> None:
         self.vendor_time = date_of(answer.headers.get("date"))
         told = self.dialect.told_rate(answer.headers)
-        if told is not None and self._follows_vendor:
+        if told is not None and self._follows_vendor and isinstance(self._budget, RateBudget):
             self._budget.rate = told
 
     def _redirected(self, call: _Call, answer: Response, redirects: int) -> _Call:

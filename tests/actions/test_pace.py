@@ -126,6 +126,6 @@ def test_reading_and_writing_share_the_limit_of_a_vendor(home):
     settings = load_settings(handoff_home=home, _env_file=None)
     targets = OpenTargets(settings, default_rules(), "http://127.0.0.1:9", may_write=True)
     connection = targets.target("airtable")._connection
-    reading, writing = (transport._pace_of_all for transport in (connection.reader, connection.writer))
+    reading, writing = (transport._budget for transport in (connection.reader, connection.writer))
     assert reading.budgets[0] is writing.budgets[0]
     targets.close()
