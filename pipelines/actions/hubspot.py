@@ -1,6 +1,6 @@
 """HubSpot: a property of a deal, company or community is read, written with one PATCH, and read back by id.
 
-Labels between records are in ``hubspot_labels.py``, tasks in ``hubspot_tasks.py``.
+Labels between records are in ``hubspot_labels.py``, tasks in ``hubspot_tasks.py``, the portal's own rules in ``hubspot_validations.py``.
 
     GET   /account-info/<version>/details              which portal this is
     GET   /crm/properties/<version>/{type}             what the portal would refuse
@@ -20,6 +20,7 @@ from urllib.parse import quote
 from pipelines.actions.hubspot_labels import HubspotLabels, is_about_a_label
 from pipelines.actions.hubspot_tasks import OBJECT as TASKS
 from pipelines.actions.hubspot_tasks import HubspotTasks
+from pipelines.actions.hubspot_validations import HubspotValidations
 from pipelines.actions.records import Change, Place, is_blank, same
 from pipelines.actions.target import Answer, Connection, Reading, Write
 from pipelines.errors import ConfigurationError, GarbageAnswer, NotFound, Refused, VendorError
@@ -49,6 +50,7 @@ class HubspotTarget:
         self._properties: dict[str, dict[str, dict[str, Any]]] = {}
         self._owners: dict[str, str] | None = None
         self._labels = HubspotLabels(connection)
+        self._validations = HubspotValidations(connection)
         host, portal = rules.organisation["hubspot_app_host"], rules.organisation["hubspot_portal_id"]
         self._tasks = HubspotTasks(connection, rules, f"https://{host}/contacts/{portal}")
 
@@ -79,7 +81,7 @@ class HubspotTarget:
         return str(portal)
 
     def objection(self, change: Change) -> str | None:
-        """Return why the portal would refuse this value, from its property definitions."""
+        """Return why the portal would refuse this value, from its property definitions and validation rules."""
         if change.object == TASKS:
             return self._tasks.objection(change)
         if change.is_creation:
@@ -97,7 +99,10 @@ class HubspotTarget:
             return f"the property {name} cannot be written in this portal"
         if change.created_ids:
             return None  # the value is known once the record before it exists
-        return _value_objection(name, definition, change.after)
+        objection = _value_objection(name, definition, change.after)
+        if objection is None and not is_blank(change.after):
+            objection = self._validations.objection(self._object_type(change.object), name, change.after)
+        return objection
 
     def read(self, change: Change, made_id: str | None = None) -> Reading:
         """Return the live value of the property and who set it, the labels between two records, or the task on a deal."""

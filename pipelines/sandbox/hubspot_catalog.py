@@ -47,9 +47,9 @@ def _chosen(definition: Json, call: Call) -> Json:
 
 
 def validations(portal: Portal, call: Call) -> Answer:
-    """Return the validation rules of an object type: the portal has none."""
-    portal.kind(call.parts["type"])
-    return Answer(body={"results": []})
+    """Return the validation rules of the properties of an object type that have some."""
+    known = portal.state.property_validations.get(portal.kind(call.parts["type"]), {})
+    return Answer(body={"results": [{"propertyName": name, "propertyValidationRules": rules} for name, rules in known.items()]})
 
 
 def schemas(portal: Portal, call: Call) -> Answer:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final
 
-from pipelines.sandbox.hubspot_errors import invalid, invalid_values, refused
+from pipelines.sandbox.hubspot_errors import invalid, invalid_values, not_built, refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,9 +31,11 @@ def fitting_values(portal: Portal, kind: str, given: Any, record: HubspotRecord 
     definitions = portal.definitions(kind)
     values: dict[str, str] = {}
     problems: list[Problem] = []
+    rules = portal.state.property_validations.get(kind, {})
     for name, raw in given.items():
         try:
             values[name] = _fitting(name, definitions.get(name), raw)
+            _keep_rules(rules.get(name, []), values[name])
         except _Unfit as unfit:
             problems.append((name, unfit.code, str(unfit)))
     if record is None:
@@ -77,6 +79,25 @@ def _fitting(name: str, definition: Json | None, raw: Any) -> str:
     if name == "email" and not _EMAIL.fullmatch(value):
         raise _Unfit("INVALID_EMAIL", f"Email address {value} is invalid")
     return value
+
+
+def _keep_rules(rules: list[Json], value: str) -> None:
+    """Refuse a value that breaks a rule of the portal's administrators. An empty value clears the property and breaks none."""
+    for rule in rules if value else []:
+        kind, argument = rule["ruleType"], rule["ruleArguments"][0]
+        match kind:
+            case "MAX_LENGTH":
+                is_kept = len(value) <= int(argument)
+            case "MIN_LENGTH":
+                is_kept = len(value) >= int(argument)
+            case "MAX_NUMBER":
+                is_kept = Decimal(value) <= Decimal(argument)
+            case "MIN_NUMBER":
+                is_kept = Decimal(value) >= Decimal(argument)
+            case _:
+                raise not_built("PATCH", f"a property with a rule {kind}")
+        if not is_kept:
+            raise _Unfit(kind, f"{value} does not meet the validation rule {kind} ({argument}).")
 
 
 def _number(value: str) -> str:

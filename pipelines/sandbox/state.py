@@ -33,6 +33,7 @@ class HubspotState:
     owners: list[Json]
     association_labels: list[Json]  # {from, to, category, typeId, label}: both directions listed
     associations: list[Json]  # {from, fromId, to, toId, category, typeId}: both directions stored
+    property_validations: dict[str, dict[str, list[Json]]] = field(default_factory=dict)  # deals -> property -> rules
 
 
 @dataclass

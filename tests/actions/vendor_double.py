@@ -38,6 +38,7 @@ class Vendors:
     def __init__(self, page=100):
         self.page = page
         self.portal = 4400001
+        self.validations = {}  # property -> HubSpot's rules; None when the key may not see them
         self.write_portal = None
         self.deals = {}
         self.tasks = {}  # id -> deal_id and properties
@@ -146,6 +147,11 @@ class Vendors:
                     ]
                 },
             )
+        if path.startswith("/crm/property-validations/2026-09/"):
+            if self.validations is None:
+                return Answer(403, {"message": "This app hasn't been granted all required scopes to make this call."})
+            rules = [{"propertyName": name, "propertyValidationRules": rows} for name, rows in self.validations.items()]
+            return Answer(200, {"results": rules})
         if "/tasks" in path:
             return self._tasks(method, path, body)
         if "/associations/" in path:

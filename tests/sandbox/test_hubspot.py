@@ -280,7 +280,9 @@ def test_properties_can_be_asked_for_one_by_one_and_cannot_be_made(reader, write
     assert reader.get("/crm/properties/2026-09/deals?dataSensitivity=sensitive").json() == {"results": []}
     assert writer.post("/crm/properties/2026-09/deals", json={"name": "x"}).status_code == 501
     assert reader.get("/crm/properties/2026-09/deals/groups").status_code == 501
-    assert reader.get("/crm/property-validations/2026-09/0-3").json() == {"results": []}
+    [rule] = reader.get("/crm/property-validations/2026-09/0-3").json()["results"]
+    assert (rule["propertyName"], rule["propertyValidationRules"][0]["ruleType"]) == ("engagement_url", "MAX_LENGTH")
+    assert reader.get("/crm/property-validations/2026-09/0-1").json() == {"results": []}
     assert reader.get("/crm/property-validations/2026-09/0-3/amount").status_code == 501
 
 

@@ -292,3 +292,12 @@ def test_a_record_whose_links_do_not_fit_is_not_made(sandbox, writer, associatio
     body = {"properties": {"hs_note_body": "x", "hs_timestamp": "2026-11-16T10:00:00Z"}, "associations": associations}
     assert writer.post("/crm/objects/2026-09/notes", json=body).status_code == status
     assert records(sandbox, "notes") == {}
+
+
+def test_a_rule_of_the_portal_is_kept_by_writes_and_an_empty_value_breaks_none(writer):
+    address = "/crm/objects/2026-09/deals/1033"
+    refused = writer.patch(address, json={"properties": {"engagement_url": "x" * 501}})
+    assert (refused.status_code, refused.json()["category"]) == (400, "VALIDATION_ERROR")
+    assert refused.json()["errors"][0]["code"] == "MAX_LENGTH"
+    assert writer.patch(address, json={"properties": {"engagement_url": "x" * 500}}).status_code == 200
+    assert writer.patch(address, json={"properties": {"engagement_url": ""}}).status_code == 200

@@ -84,4 +84,5 @@ class Portal:
             owners=schema.owners(),
             association_labels=schema.association_labels(),
             associations=self._associations,
+            property_validations=schema.property_validations(),
         )

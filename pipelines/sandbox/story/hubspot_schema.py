@@ -171,6 +171,12 @@ def _choices(*values: str) -> tuple[tuple[str, str], ...]:
     return tuple((value, value) for value in values)
 
 
+def property_validations() -> dict[str, dict[str, list[Json]]]:
+    """Return, per object, the rules that the portal's administrators set on the values of a property."""
+    longest = {"ruleType": "MAX_LENGTH", "ruleArguments": ["500"], "shouldApplyNormalization": False}
+    return {"deals": {"engagement_url": [longest]}}
+
+
 def property_definitions() -> dict[str, list[Json]]:
     """Return, per object, every property that a record of the story may have."""
     stages = tuple((stage[0], stage[1]) for _, _, listed in _PIPELINES for stage in listed)
