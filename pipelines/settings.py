@@ -137,6 +137,14 @@ class Settings(BaseSettings):
     notify_urls: SecretStr | None = Field(
         default=None, description="Channels of notifications, name=url for each, separated by spaces; the urls are apprise's."
     )
+    serve_token: SecretStr | None = Field(
+        default=None, min_length=24, description="What programs show to `handoff serve`; make one with `openssl rand -hex 24`."
+    )
+    serve_port: int = Field(default=8510, ge=1024, le=65535, description="Port of `handoff serve` on 127.0.0.1.")
+    serve_quiet_seconds: float = Field(
+        default=20, ge=0, le=3600, description="So long after something was asked for does `handoff serve` read; more may come."
+    )
+    serve_per_minute: int = Field(default=60, ge=1, description="So many requests in a minute does `handoff serve` take.")
     heartbeat_url: SecretStr | None = Field(
         default=None, description="An address that hears of the start and the end of every sync (healthchecks.io or alike)."
     )

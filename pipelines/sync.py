@@ -106,8 +106,9 @@ def sync(
     progress: Progress,
     accept_shrink: bool = False,
     imported: FileImport | None = None,
+    only: frozenset[str] = frozenset(),
 ) -> RunResult:
-    """Run once: read every source (or only ``imported``, a file), build, check and publish.
+    """Run once: read every source (or ``only`` these vendors, or ``imported``, a file), build, check and publish.
 
     Raises Locked when another run holds the home, ConfigurationError when nothing could be begun.
     """
@@ -128,10 +129,14 @@ def sync(
                 progress.done(going_on)
             with _begin(settings, rules, result, started_at, progress) as run:
                 if imported is None:
-                    _extract_vendors(run)
+                    _extract_vendors(run, only or frozenset(VENDORS))
                 else:
-                    _carry_vendors_along(run)
-                _land_files(run, imported)
+                    for vendor in VENDORS:
+                        _carry_along(run, vendor, is_sandbox=settings.is_sandbox(vendor))
+                if only:
+                    _carry_along(run, "files", is_sandbox=False)
+                else:
+                    _land_files(run, imported)
                 _build(run)
                 _publish_or_hold(run, accept_shrink=accept_shrink)
             outcome, exit_code = "held" if result.held else "published", result.exit_code
@@ -165,8 +170,8 @@ def _begin(settings: Settings, rules: Rules, result: RunResult, started_at: date
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _extract_vendors(run: _Run) -> None:
-    """Read each vendor independently; one that fails keeps its last complete data and is marked."""
+def _extract_vendors(run: _Run, asked: frozenset[str]) -> None:
+    """Read each vendor that is asked for independently; one that fails keeps its last complete data and is marked."""
     from pipelines.sources.registry import SOURCES  # noqa: PLC0415 - imports dlt, which must find its folder prepared
 
     settings, names = run.settings, run.rules.source_names
@@ -174,6 +179,9 @@ def _extract_vendors(run: _Run) -> None:
     with attached(settings) as sandbox_url:
         for vendor in VENDORS:
             is_sandbox = settings.is_sandbox(vendor)
+            if vendor not in asked:
+                _carry_along(run, vendor, is_sandbox=is_sandbox)
+                continue
             run.progress.step(f"Reading {names[vendor]}{' (SANDBOX)' if is_sandbox else ''}")
             known = run.before.get(vendor)
             outcome = SourceOutcome(vendor, is_sandbox, run.started_at)
@@ -195,13 +203,12 @@ def _errand(run: _Run, source: str, sandbox_url: str | None) -> Errand:
     return Errand(run.settings, run.rules, run.result.as_of, sandbox_url, run.building, run.work / "landing" / source)
 
 
-def _carry_vendors_along(run: _Run) -> None:
-    """Keep the vendors as the published snapshot has them: an import of files reads nothing else."""
-    for vendor in VENDORS:
-        outcome = run.before.get(vendor) or SourceOutcome(vendor, run.settings.is_sandbox(vendor), run.started_at)
-        outcome.exit_code = 0
-        outcome.row_counts = count_rows(vendor, run.building)
-        run.result.outcomes.append(outcome)
+def _carry_along(run: _Run, source: str, *, is_sandbox: bool) -> None:
+    """Keep a source as the published snapshot has it: this run reads something else."""
+    outcome = run.before.get(source) or SourceOutcome(source, is_sandbox, run.started_at)
+    outcome.exit_code = 0
+    outcome.row_counts = count_rows(source, run.building)
+    run.result.outcomes.append(outcome)
 
 
 def source_lines(rules: Rules, result: RunResult) -> list[str]:

@@ -48,19 +48,22 @@ class RateBudget:
     _sent: deque[float] = field(default_factory=deque)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def take(self) -> float:
+        """Let a call through and return nothing to wait, or return the seconds until there may be room."""
+        count, seconds = self.rate
+        with self._lock:
+            now = self.monotonic()
+            while self._sent and now >= self._sent[0] + seconds:
+                self._sent.popleft()
+            if len(self._sent) < count:
+                self._sent.append(now)
+                return 0.0
+            # a pause that is lost in the clock's rounding would wait for ever
+            return max(self._sent[0] + seconds - now, _SHORTEST_PAUSE)
+
     def wait(self) -> None:
         """Return when the next call may go out."""
-        count, seconds = self.rate
-        while True:
-            with self._lock:
-                now = self.monotonic()
-                while self._sent and now >= self._sent[0] + seconds:
-                    self._sent.popleft()
-                if len(self._sent) < count:
-                    self._sent.append(now)
-                    return
-                # a pause that is lost in the clock's rounding would wait for ever
-                pause = max(self._sent[0] + seconds - now, _SHORTEST_PAUSE)
+        while pause := self.take():
             self.sleep(pause)
 
 

@@ -1,4 +1,4 @@
-"""``handoff sandbox`` and ``handoff dashboard``: what stays up until it is stopped."""
+"""``handoff sandbox``, ``dashboard`` and ``serve``: what stays up until it is stopped."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from pipelines.commands.console import load, out, say, stop
-from pipelines.errors import HandoffError
+from pipelines.errors import ConfigurationError, HandoffError
 from pipelines.settings import ambient_environment
 
 app = typer.Typer()
@@ -57,3 +57,45 @@ def dashboard(port: Annotated[int | None, typer.Option(help="Port on 127.0.0.1; 
     program = command(chosen)
     # in place of this process, so that whoever stops it stops the server, and no server is left behind
     os.execve(program[0], program, environment)  # noqa: S606 - no shell, our own command
+
+
+@app.command()
+def serve(port: Annotated[int | None, typer.Option(help="Port on 127.0.0.1; default SERVE_PORT.")] = None) -> None:
+    """Listen on 127.0.0.1 for programs that say that something changed at a vendor, and read that vendor again."""
+    import uvicorn
+
+    from pipelines.serving.app import app as application
+    from pipelines.serving.reading import Reading
+    from pipelines.serving.waiting import Waiting
+
+    settings, _ = load()
+    if settings.serve_token is None:
+        stop(
+            ConfigurationError(
+                "SERVE_TOKEN is not set, so anybody on this machine could start a sync. Make one with `openssl rand -hex 24`, set it in the "
+                "environment or .env, and give it to the programs that may ask."
+            )
+        )
+    chosen = port or settings.serve_port
+    waiting = Waiting(settings.handoff_home)
+    reading = Reading(settings, waiting)
+    config = uvicorn.Config(
+        application(reading, waiting, settings.serve_token.get_secret_value(), settings.serve_per_minute),
+        host="127.0.0.1",
+        port=chosen,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+    )
+    try:
+        listener = config.bind_socket()
+    except SystemExit:  # uvicorn's way to say that somebody else listens there
+        stop(ConfigurationError(f"Port {chosen} of 127.0.0.1 is in use. Stop what listens there, or give another --port."))
+    say(f"handoff serve listens on http://127.0.0.1:{chosen}; POST /changed/hubspot reads HubSpot again. Stop it with Ctrl-C.")
+    reading.start()
+    try:
+        uvicorn.Server(config).run(sockets=[listener])
+    finally:
+        reading.end()
+        listener.close()

@@ -7,15 +7,16 @@ from typing import Annotated
 import typer
 
 from pipelines.commands.console import AsOf, end_on_interrupt, err, load, out, read_settings, say, stop
-from pipelines.errors import HandoffError
+from pipelines.errors import ConfigurationError, HandoffError
 from pipelines.progress import ConsoleProgress
 from pipelines.reports import printable
+from pipelines.settings import VENDORS
 
 app = typer.Typer()
 
 
 @app.command()
-def sync(
+def sync(  # noqa: PLR0917 - typer hands them over by keyword
     as_of: AsOf = None,
     accept_shrink: Annotated[
         bool, typer.Option("--accept-shrink", help="Publish although many records vanished at once.")
@@ -23,6 +24,10 @@ def sync(
     fresh_sandbox: Annotated[bool, typer.Option("--fresh-sandbox", help="Forget what was written into the sandbox.")] = False,
     brief: Annotated[bool, typer.Option("--brief", help="Leave out the summary; `handoff status` prints it.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object, for programs.")] = False,
+    source: Annotated[
+        list[str] | None,
+        typer.Option("--source", help="Read only this source, and keep the others as they are; may be repeated."),
+    ] = None,
 ) -> None:
     """Read every source, build the reports and publish a snapshot."""
     from pipelines.actions.closing import note_sandbox_reset
@@ -35,26 +40,36 @@ def sync(
     from pipelines.warehouse import Locked
 
     settings, rules = load()
+    unknown = sorted(set(source or ()) - set(VENDORS))
+    if unknown:
+        stop(ConfigurationError(f"There is no source {unknown[0]!r} to read. Give one of {', '.join(VENDORS)}."))
     if fresh_sandbox:
         state_file(settings.handoff_home).unlink(missing_ok=True)
         note_sandbox_reset(settings.handoff_home)
     day = as_of_date(settings, rules, as_of.date() if as_of else None)
     progress = ConsoleProgress(err)
     end_on_interrupt()
-    hear(beat(settings, "start"))
+
+    def tell_monitor(signal: str, said: str = "") -> None:
+        if not source:  # the monitor waits for whole runs, and one of a single source must not stand for them
+            hear(beat(settings, signal, said))
+
+    tell_monitor("start")
     try:
         with progress.running():
-            result = run_sync(settings, rules, as_of=day, progress=progress, accept_shrink=accept_shrink)
+            result = run_sync(
+                settings, rules, as_of=day, progress=progress, accept_shrink=accept_shrink, only=frozenset(source or ())
+            )
     except HandoffError as error:
         if error.exit_code != Locked.exit_code:  # the run that holds the home tells
             tell_after_run(settings, rules)
-        hear(beat(settings, str(error.exit_code), error.sentence))
+        tell_monitor(str(error.exit_code), error.sentence)
         stop(error)
     except Exception:  # whatever it is, the monitor hears that the run ended
-        hear(beat(settings, str(HandoffError.exit_code)))
+        tell_monitor(str(HandoffError.exit_code))
         raise
     tell_after_run(settings, rules)
-    hear(beat(settings, str(result.exit_code), result.held or "\n".join(source_lines(rules, result))))
+    tell_monitor(str(result.exit_code), result.held or "\n".join(source_lines(rules, result)))
     if result.held is not None:
         say(f"HELD: {result.held}")
     if as_json:
