@@ -137,6 +137,12 @@ class Settings(BaseSettings):
     notify_urls: SecretStr | None = Field(
         default=None, description="Channels of notifications, name=url for each, separated by spaces; the urls are apprise's."
     )
+    events_url: SecretStr | None = Field(
+        default=None, description="An address that hears of each event, for programs such as n8n."
+    )
+    events_secret: SecretStr | None = Field(
+        default=None, min_length=24, description="Signs what goes to EVENTS_URL; make one with `openssl rand -hex 24`."
+    )
     serve_token: SecretStr | None = Field(
         default=None, min_length=24, description="What programs show to `handoff serve`; make one with `openssl rand -hex 24`."
     )
@@ -214,7 +220,7 @@ class Settings(BaseSettings):
                 raise ValueError(f"entry {number} has not the form name=url, such as mail=mailtos://user:password@example.org")
         return value
 
-    @field_validator("heartbeat_url")
+    @field_validator("heartbeat_url", "events_url")
     @classmethod
     def _web_address(cls, value: SecretStr | None) -> SecretStr | None:
         address = cls._safe_address(value.get_secret_value()) if value is not None else None

@@ -90,6 +90,7 @@ def serve(port: Annotated[int | None, typer.Option(help="Port on 127.0.0.1; defa
     )
     try:
         listener = config.bind_socket()
+        listener.listen()  # from now on nobody is refused
     except SystemExit:  # uvicorn's way to say that somebody else listens there
         stop(ConfigurationError(f"Port {chosen} of 127.0.0.1 is in use. Stop what listens there, or give another --port."))
     say(f"handoff serve listens on http://127.0.0.1:{chosen}; POST /changed/hubspot reads HubSpot again. Stop it with Ctrl-C.")

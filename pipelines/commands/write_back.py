@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from pipelines.commands.console import By, err, load, out
+from pipelines.settings import Settings
 
 app = typer.Typer()
 
 PlanName = Annotated[str, typer.Argument(metavar="PLAN", help="The plan's id or file, as `handoff plan` printed it, or latest.")]
+
+
+def _end(settings: Settings, exit_code: int) -> NoReturn:
+    """Tell programs that listen, and end the command."""
+    from pipelines.commands.notifying import tell_programs
+
+    tell_programs(settings)
+    raise typer.Exit(exit_code)
 
 
 @app.command()
@@ -28,7 +37,7 @@ def plan(  # noqa: PLR0917 - typer hands them over by keyword
 
     settings, rules = load(exit_code=EXIT_ERROR)
     scope = Scope(rule or (), deal, owner, system or ())
-    raise typer.Exit(plan_fixes(out, err, settings, rules, scope=scope, limit=limit, by=by))
+    _end(settings, plan_fixes(out, err, settings, rules, scope=scope, limit=limit, by=by))
 
 
 @app.command()
@@ -67,7 +76,7 @@ def apply_command(
     from pipelines.fixes import EXIT_ERROR, apply_fixes
 
     settings, rules = load(exit_code=EXIT_ERROR)
-    raise typer.Exit(apply_fixes(out, err, settings, rules, plan_name, by=by, is_rehearsal=dry_run))
+    _end(settings, apply_fixes(out, err, settings, rules, plan_name, by=by, is_rehearsal=dry_run))
 
 
 @app.command()
@@ -81,7 +90,7 @@ def undo(
     from pipelines.fixes import EXIT_ERROR, undo_fixes
 
     settings, rules = load(exit_code=EXIT_ERROR)
-    raise typer.Exit(undo_fixes(out, err, settings, rules, name, by=by))
+    _end(settings, undo_fixes(out, err, settings, rules, name, by=by))
 
 
 @app.command()

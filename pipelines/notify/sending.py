@@ -76,7 +76,7 @@ def pending(settings: Settings, rules: Rules, history: dict[str, str], ledger: L
         about = [*notices.of_agreements(rules, snapshot), *notices.of_findings(rules, snapshot)]
         if with_digests:
             about += digests.digests(rules, settings.handoff_home, snapshot)
-        hide = _without_contacts(snapshot)
+        hide = without_contacts(snapshot)
         return [_signed(notice, rules, run["is_sandbox"], hide) for notice in [*found, *about]]
     finally:
         snapshot.close()
@@ -91,7 +91,7 @@ def _signed(notice: Notice, rules: Rules, is_sandbox: bool, hide: Callable[[str]
     )
 
 
-def _without_contacts(snapshot: Snapshot) -> Callable[[str], str]:
+def without_contacts(snapshot: Snapshot) -> Callable[[str], str]:
     """Return what takes the names of communities' contacts out of a text; who works here may be named."""
     names = {
         row["full_name"]

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 
 import httpx
 import pytest
@@ -179,6 +180,17 @@ def test_without_a_token_nothing_is_served(home):
     assert "openssl rand -hex 24" in done.stderr
 
 
+@contextmanager
+def ended(process):
+    """Leave no process behind, whatever a test finds."""
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()
+
+
 def test_the_command_listens_on_this_machine_only_reads_and_ends_on_a_signal(home, tmp_path):
     home.mkdir()
     environment = os.environ | {
@@ -188,16 +200,16 @@ def test_the_command_listens_on_this_machine_only_reads_and_ends_on_a_signal(hom
         "SERVE_QUIET_SECONDS": "60",
     }
     command = [sys.executable, "-m", "pipelines.cli", "serve", "--port", "8517"]
-    with subprocess.Popen(command, env=environment, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+    with ended(subprocess.Popen(command, env=environment, cwd=tmp_path, stderr=subprocess.PIPE, text=True)) as process:
         assert "http://127.0.0.1:8517" in process.stderr.readline()
-        answer = httpx.post("http://127.0.0.1:8517/changed/aws", headers=SHOWN)
+        answer = httpx.post("http://127.0.0.1:8517/changed/aws", headers=SHOWN, timeout=60)
         assert answer.status_code == 202
         listening = subprocess.run(["ss", "-Hltn", "sport = :8517"], capture_output=True, text=True, check=False).stdout
         assert not listening or listening.split()[3] == "127.0.0.1:8517"
         second = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
         assert (second.returncode, "in use" in second.stderr) == (2, True)
         process.terminate()
-        assert process.wait(30) in {0, -15}
+        assert process.wait(60) in {0, -15}
     assert Waiting(home).names() == ["aws"]
 
 
