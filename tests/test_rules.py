@@ -110,8 +110,8 @@ def test_every_shipped_table_is_required():
         ),
         (
             "rule_intake_fields.csv",
-            ",2,BD,Names",
-            ",2,DB,Names",
+            ",2,BD,Agree",
+            ",2,DB,Agree",
             ["line 2, column owner_team", "'DB'", "map_teams_to_owners.csv"],
         ),
         ("rule_contact_fields.csv", "github_login", "github", ["column validator", "'github' is not in rule_validators.csv"]),

@@ -3,11 +3,11 @@
     finding_id, rule_id, severity (null: the rule's), subject_type, subject_id, subject, deal_id, community_name,
     deal_owner, delivery_owner (null where nobody active is named), due_on, reason, record_url, evidence,
     `extra_needs`: a source that this one row needs beyond its rule's (null for most),
-    and `is_uncertain`: whether it is unknown that the rule applies at all.
+    and `is_uncertain`: whether it is unknown that the rule applies at all. With `own_words` a row has its own `what_to_do` (null: the rule's).
 
     A rule that could not be judged makes no finding. An absence that rests on a stale source is indeterminate.
 #}
-{% macro findings_of(rows, extra_columns=[]) -%}
+{% macro findings_of(rows, extra_columns=[], own_words=false) -%}
     select
         {{ rows }}.finding_id,
         {{ rows }}.rule_id,
@@ -39,7 +39,7 @@
         {{ rows }}.due_on,
         coalesce({{ rows }}.due_on < {{ as_of() }}, false) as is_overdue,
         {{ rows }}.reason,
-        gates.what_to_do,
+        {{ 'coalesce(' ~ rows ~ '.what_to_do, gates.what_to_do) as what_to_do' if own_words else 'gates.what_to_do' }},
         gates.fix_action,
         {{ rows }}.record_url,
         {{ rows }}.evidence,

@@ -9,6 +9,10 @@ fields as (
     select * from {{ ref('int_intake_fields') }}
 ),
 
+rules as (
+    select * from {{ ref('rule_intake_fields') }}
+),
+
 requirements as (
     select * from {{ ref('int_intake_requirements') }}
 ),
@@ -67,12 +71,18 @@ of_fields as (
                         else '"' || trim(fields.value) || '" ' || fields.message || '.'
                     end
         end as reason,
+        case fields.field_status
+            when 'duplicate' then 'Agree which community keeps it and correct the other in HubSpot'
+            when 'conflict' then 'Ask which value holds and correct the other'
+            else rules.what_to_ask
+        end as what_to_do,
         case fields.system
             when 'airtable' then {{ evidence([('value', 'fields.value', 'airtable')]) }}
             else {{ evidence([('value', 'fields.value', 'hubspot')]) }}
         end as evidence
     from fields
     inner join deals on fields.deal_id = deals.deal_id
+    inner join rules on fields.field_key = rules.field_key
     cross join loads
     where not fields.is_without_community
 ),
@@ -93,6 +103,7 @@ without_community as (
         cast(null as varchar) as extra_needs,
         deals.deal_url as record_url,
         'No community is linked with the deal, so ' || {{ count_words('count(*)', 'field') }} || ' cannot be answered.' as reason,
+        'Link the deal with its community in HubSpot' as what_to_do,
         {{ evidence([('community', 'cast(null as varchar)', 'hubspot')]) }} as evidence
     from fields
     inner join deals on fields.deal_id = deals.deal_id
@@ -152,6 +163,7 @@ of_roles as (
                 then ' ' || cast(unlabelled.person_count as varchar) || ' people are linked without a role.'
             else ''
         end as reason,
+        roles.what_to_ask as what_to_do,
         {{ evidence([
             ('people in this role', 'coalesce(holders.holder_count, 0)', 'hubspot'),
             ('people without a role', 'coalesce(unlabelled.person_count, 0)', 'hubspot'),
@@ -190,6 +202,7 @@ person_values as (
         contact_fields.field_key as contact_field_key,
         contact_fields.label,
         contact_fields.severity,
+        contact_fields.what_to_ask,
         validators.pattern,
         validators.message,
         case
@@ -239,6 +252,7 @@ of_people as (
             when 'placeholder' then 'has a placeholder as ' || people.label
             when 'invalid' then people.message
         end || '.' as reason,
+        people.what_to_ask as what_to_do,
         {{ evidence([('contact', 'people.contact_id', 'hubspot'), ('state', 'people.field_status', 'hubspot')]) }} as evidence
     from judged_people as people
     cross join loads
@@ -269,6 +283,7 @@ final as (
         deals.delivery_owner,
         united.required_since_on as due_on,
         united.reason,
+        united.what_to_do,
         united.record_url,
         united.evidence,
         united.extra_needs,

@@ -12,7 +12,7 @@ lacking as (
 found as (
     {{ findings_of('lacking', [
         'field_key', 'field_label', 'field_status', 'value_shown', 'source_used', 'other_values', 'required_since_on', 'weight',
-    ]) }}
+    ], own_words=true) }}
 ),
 
 fallback as (
