@@ -372,6 +372,7 @@ OVERVIEWS: Final[dict[str, Report]] = {
                 ("unknown_reason", "Why not known"),
             ),
             None,
+            month_column="month_on",
         ),
         Report(
             "set-aside",

@@ -61,7 +61,8 @@ class Report:
     """One report: its name, the question it answers, and the SELECT over the marts that answers it.
 
     ``shown`` are the columns that people read, with their titles; the first names the row, or in a report of findings how bad it is.
-    ``rests_on`` is the report of findings whose rules it rests on, by which it says what could not be evaluated.
+    ``rests_on`` is the report of findings whose rules it rests on, by which it says what could not be evaluated. ``month_column`` names the
+    month of a row in a report of many: a terminal shows those around the day, and a file holds all.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Report:
     shown: tuple[tuple[str, str], ...] = SHOWN_COLUMNS
     occasion: Occasion | None = DUE
     rests_on: str | None = None
+    month_column: str | None = None
 
     @property
     def is_of_findings(self) -> bool:

@@ -24,16 +24,30 @@ _TABLE_WIDTH: Final = 150
 # how much of a wide table a column of prose gets
 _RATIOS: Final = {"reason": 5, "what_to_do": 4, "subject": 3}
 _INDENT: Final = 10
+# of a report by month: the last one, this one and the next
+_MONTHS_BEFORE: Final = 2
+_MONTHS_AFTER: Final = 1
 
 
 def print_rows(console: Console, report: Report, rows: list[Row]) -> None:
-    """Print what people read of each row: as a table where the terminal is wide, else as a list."""
+    """Print what people read of each row: as a table where the terminal is wide, else as a list; of many months the nearest."""
+    rows, left_out = _near(rows, report.month_column) if report.month_column else (rows, 0)
     if console.width >= _TABLE_WIDTH:
         _print_table(console, report, rows)
     elif report.is_of_findings:
         _print_findings(console, rows)
     else:
         _print_records(console, report, rows)
+    if left_out:
+        console.print(f"{left_out} further months are left out here; `--format csv`, json, md and xlsx have them.")
+
+
+def _near(rows: list[Row], month_column: str) -> tuple[list[Row], int]:
+    """Return the rows of the months around the reports' day, and how many months are left out."""
+    months = sorted({row[month_column] for row in rows})
+    so_far = sum(month <= row["as_of_on"] for row in rows[:1] for month in months)
+    kept = months[max(0, so_far - _MONTHS_BEFORE) : so_far + _MONTHS_AFTER]
+    return [row for row in rows if row[month_column] in kept], len(months) - len(kept)
 
 
 def _print_table(console: Console, report: Report, rows: list[Row]) -> None:
@@ -68,13 +82,17 @@ def _print_findings(console: Console, rows: list[Row]) -> None:
 
 
 def _print_records(console: Console, report: Report, rows: list[Row]) -> None:
-    """Print the first column as a head, and below it what else is known."""
+    """Print the first column as a head, once for rows that share it, and below it what else is known."""
     (head, _), *others = report.shown
+    above = None
     for row in rows:
-        console.print()
-        console.print(Text(printable(shown_text(row, head)), style="bold"))
+        words = printable(shown_text(row, head))
+        if words != above or not report.month_column:
+            console.print()
+            console.print(Text(words, style="bold"))
+        above = words
         known = [f"{title}: {printable(text)}" for name, title in others if (text := shown_text(row, name))]
-        console.print(Padding(Text("; ".join(known)), (0, 0, 0, _INDENT)))
+        console.print(Padding(Text("; ".join(known).replace(".; ", ". ")), (0, 0, 0, _INDENT)))
     console.print()
 
 

@@ -101,6 +101,15 @@ def test_an_overview_is_there_in_every_text_format(demo_home, name):
         assert (said in text) is (not objects)
 
 
+def test_a_report_of_many_months_shows_those_around_the_day_and_says_where_the_others_are(demo_home):
+    done = run(demo_home, "report", "kpis", columns=100)
+    shown = [line.strip() for line in done.stdout.splitlines() if "Month from: " in line]
+    assert {line[12:22] for line in shown} == {"2026-10-01", "2026-11-01", "2026-12-01"}
+    every = {row["month_on"] for row in json.loads(run(demo_home, "report", "kpis", "--format", "json").stdout)}
+    assert f"{len(every) - 3} further months are left out here" in done.stdout
+    assert done.stdout.count("Committed monthly revenue\n") == 1, "a head stands once above its months"
+
+
 def test_an_unknown_report_is_one_sentence_that_lists_the_names(demo_home):
     sentence = refused(demo_home, "renewals")
     for name in REPORTS | OVERVIEWS:
