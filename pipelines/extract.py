@@ -35,6 +35,7 @@ class SourceOutcome:
     last_complete_at: datetime | None = None
     error: str | None = None
     exit_code: int = 0
+    is_carried: bool = False  # this run read something else: what is known of the source stays
     row_counts: dict[str, int] = field(default_factory=dict)
     request_count: int = 0
     retry_count: int = 0

@@ -206,7 +206,7 @@ def _errand(run: _Run, source: str, sandbox_url: str | None) -> Errand:
 def _carry_along(run: _Run, source: str, *, is_sandbox: bool) -> None:
     """Keep a source as the published snapshot has it: this run reads something else."""
     outcome = run.before.get(source) or SourceOutcome(source, is_sandbox, run.started_at)
-    outcome.exit_code = 0
+    outcome.is_carried = source in run.before
     outcome.row_counts = count_rows(source, run.building)
     run.result.outcomes.append(outcome)
 
@@ -371,11 +371,14 @@ def _write_run_tables(result: RunResult, rules: Rules, started_at: datetime, bui
     with duckdb.connect(str(building)) as connection:
         connection.execute("set TimeZone = 'UTC'")
         create_missing_tables(connection)
-        for table in ("run", "source_status", "source_tables"):
-            connection.execute(f'delete from ops."{table}"')
+        connection.execute("delete from ops.run")
+        read = [outcome for outcome in result.outcomes if not outcome.is_carried]
+        for outcome in read:
+            for table in ("source_status", "source_tables"):
+                connection.execute(f'delete from ops."{table}" where source = ?', [outcome.source])
         is_sandbox = any(outcome.is_sandbox for outcome in result.outcomes)
         _insert(connection, "run", [result.run_id, result.as_of, started_at, is_sandbox, rules.profile, version("handoff")])
-        for outcome in result.outcomes:
+        for outcome in read:
             _insert(
                 connection,
                 "source_status",

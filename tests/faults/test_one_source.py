@@ -15,8 +15,14 @@ from pipelines.sources.landing import Landing
 from pipelines.sources.spill import Earlier
 
 
+class Answered(small_sync.Answers):
+    """A transport that has sent three requests."""
+
+    request_count = 3
+
+
 class Vendors:
-    """HubSpot and Airtable, of one table with one row each; ``opened`` are those that a run read."""
+    """HubSpot and Airtable, of one table with one row each and one set aside; ``opened`` are those that a run read."""
 
     def __init__(self):
         self.opened, self.down = [], set()
@@ -28,7 +34,12 @@ class Vendors:
                 raise Unavailable(f"{vendor} does not answer.")
             landing = Landing(vendor, errand.folder, earlier=Earlier(vendor, errand.building_file))
             row = {"id": str(len(self.opened)), "properties_json": {"version": 1}} if vendor == "hubspot" else {}
-            return registry.SourceRun(landing, small_sync.Answers(), lambda: landing.add(table, [row] if row else []))
+
+            def read():
+                landing.add(table, [row] if row else [])
+                landing.set_aside(table, "7", "It is not readable.", "{}")
+
+            return registry.SourceRun(landing, Answered(), read)
 
         return open_vendor
 
@@ -58,7 +69,11 @@ def synced(home, *only):
 def statuses(home):
     snapshot = warehouse.open_current(home)
     try:
-        rows = snapshot.rows("select source, status, last_complete_at, load_id from ops.source_status")
+        rows = snapshot.rows(
+            "select source, status, last_complete_at, load_id, request_count, quarantined_count, "
+            "(select count(*) from ops.quarantine as aside where aside.source = state.source) as aside_count "
+            "from ops.source_status as state"
+        )
     finally:
         snapshot.close()
     return {row.pop("source"): row for row in rows}
@@ -72,6 +87,7 @@ def test_only_the_source_that_is_asked_for_is_read(home, vendors):
     after = statuses(home)
     assert vendors.opened == ["hubspot"]
     assert {name for name in after if after[name] != before[name]} == {"hubspot"}
+    assert [after["airtable"][name] for name in ("request_count", "quarantined_count", "aside_count")] == [3, 1, 1]
     assert after["hubspot"]["last_complete_at"] > before["hubspot"]["last_complete_at"]
     assert set(outcomes) == {"hubspot", "airtable", "files"}
 
