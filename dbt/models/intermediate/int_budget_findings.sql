@@ -241,10 +241,17 @@ of_nobody as (
         case
             when payer_months.provider_name = 'AWS' then 'https://console.aws.amazon.com/costmanagement/home#/cost-explorer'
         end as record_url,
-        {{ evidence([
-            ('unattributed', 'cast(payer_months.unattributed_amount as decimal(18, 2))', 'aws'),
-            ('bill', 'cast(payer_months.billed_amount as decimal(18, 2))', 'aws'),
-        ]) }} as evidence,
+        -- only AWS is asked itself; the bills of other clouds come in files
+        case
+            when payer_months.provider_name = 'AWS' then {{ evidence([
+                ('unattributed', 'cast(payer_months.unattributed_amount as decimal(18, 2))', 'aws'),
+                ('bill', 'cast(payer_months.billed_amount as decimal(18, 2))', 'aws'),
+            ]) }}
+            else {{ evidence([
+                ('unattributed', 'cast(payer_months.unattributed_amount as decimal(18, 2))', 'files'),
+                ('bill', 'cast(payer_months.billed_amount as decimal(18, 2))', 'files'),
+            ]) }}
+        end as evidence,
         payer_months.month_on,
         cast(null as decimal(18, 2)) as budget_amount,
         cast(null as decimal(28, 10)) as gross_amount,
