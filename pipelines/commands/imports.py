@@ -89,6 +89,29 @@ def import_invoices(
     _print_set_aside(invoices)
 
 
+@app.command("accounts")
+def import_accounts(
+    path: Annotated[
+        Path,
+        typer.Argument(
+            help="A folder of cluster files (config/clusters), one cluster.yaml, or a CSV file with provider, account, deal."
+        ),
+    ],
+    as_of: AsOf = None,
+) -> None:
+    """Load which deal a cloud account belongs to; costs are put down to deals by it, after map_accounts_to_deals.csv."""
+    from pipelines.sources.files_accounts import open_accounts_file
+
+    settings, rules = load()
+    try:
+        accounts = open_accounts_file(path)
+    except HandoffError as error:
+        stop(error)
+    _import(accounts, settings, rules, as_of)
+    out.print(f"{accounts.row_count:,} accounts of {accounts.path.name} are mapped to their deals.", markup=False)
+    _print_set_aside(accounts)
+
+
 def _import(imported: FileImport, settings: Settings, rules: Rules, as_of: datetime | None) -> None:
     """Load one file into a new snapshot; end the command when that did not come about."""
     from pipelines.sync import as_of_date

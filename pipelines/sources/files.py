@@ -121,9 +121,7 @@ class FocusFile:
 
     def land(self, landing: Landing, folder: Path) -> None:  # noqa: ARG002 - the file is here already
         """Replace what an earlier import of the same file, or of a file of that name, left; exports stay as they are."""
-        landing.keep("exports")
-        landing.keep("usage")
-        landing.keep("invoices")
+        landing.keep_others("focus_costs")
         landing.keep("focus_costs", "(file_sha256 <> ? and file_name <> ?) or contains(file_name, '/')", self.sha256, self.name)
         self.add_to(landing)
 

@@ -86,11 +86,10 @@ class CostExports:
             is_known = known.get((partition.export, partition.period)) == partition.fingerprint
             (self.unchanged if is_known else self.read).append(partition)
         changed = [partition.place for partition in self.read]
+        landing.keep_others("exports")
         place = "regexp_extract(file_name, '^(.*/BILLING_PERIOD=[0-9-]+)/', 1)"
         landing.keep("focus_costs", f"{place} not in (select unnest(?::varchar[]))", changed)
         place = "export_name || '/BILLING_PERIOD=' || billing_period"
-        landing.keep("usage")
-        landing.keep("invoices")
         landing.keep("exports", f"{place} not in (select unnest(?::varchar[]))", changed)
         for partition in self.read:
             self._land(partition, landing, folder)

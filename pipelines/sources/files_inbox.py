@@ -1,6 +1,7 @@
 """The inbox: files that somebody put into a folder of ``HANDOFF_HOME/inbox`` are read by the next sync.
 
     inbox/costs/FILE.csv, .csv.gz, .parquet -> raw_files.focus_costs
+    inbox/accounts/FILE.csv                 -> raw_files.accounts
     inbox/invoices/FILE.csv                 -> raw_files.invoices
     inbox/usage/FILE.csv                    -> raw_files.usage
 
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.errors import ConfigurationError, file_problem
 from pipelines.sources.files import open_focus_file
+from pipelines.sources.files_accounts import open_accounts_file
 from pipelines.sources.files_invoices import open_invoice_file
 from pipelines.sources.files_usage import open_usage_file
 from pipelines.sources.raw import RAW_TABLES
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from pipelines.rules import Rules
     from pipelines.settings import Settings
     from pipelines.sources.files import FileImport, FocusFile
+    from pipelines.sources.files_accounts import AccountsFile
     from pipelines.sources.files_csv import Quarantined
     from pipelines.sources.files_invoices import InvoiceFile
     from pipelines.sources.files_usage import UsageFile
@@ -36,7 +39,7 @@ if TYPE_CHECKING:
 
 FOLDER: Final = "inbox"
 # a folder of the inbox -> the raw table that its files fill
-_TABLES: Final = {"costs": "focus_costs", "invoices": "invoices", "usage": "usage"}
+_TABLES: Final = {"costs": "focus_costs", "accounts": "accounts", "invoices": "invoices", "usage": "usage"}
 
 
 @dataclass
@@ -44,7 +47,7 @@ class Inbox:
     """The files of the inbox that are not known yet. ``problems`` holds the sentence of each file that cannot be read."""
 
     path: Path
-    files: list[FocusFile | InvoiceFile | UsageFile] = field(default_factory=list)
+    files: list[FocusFile | AccountsFile | InvoiceFile | UsageFile] = field(default_factory=list)
     problems: dict[str, str] = field(default_factory=dict)
     transport: Transport | None = None
 
@@ -80,6 +83,7 @@ def look_into(settings: Settings, rules: Rules, earlier: Earlier) -> Inbox:
         return inbox
     openers: dict[str, Callable[[Path], Any]] = {
         "costs": open_focus_file,
+        "accounts": open_accounts_file,
         "invoices": open_invoice_file,
         "usage": partial(open_usage_file, settings=settings, rules=rules),
     }

@@ -53,8 +53,7 @@ class InvoiceFile:
 
     def land(self, landing: Landing, folder: Path) -> None:  # noqa: ARG002 - the file is here already
         """Replace what an earlier import of the same file, or of a file of that name, left; costs and usage stay as they are."""
-        for table in ("exports", "focus_costs", "usage"):
-            landing.keep(table)
+        landing.keep_others("invoices")
         landing.keep("invoices", "file_sha256 <> ? and file_name <> ?", self.sha256, self.path.name)
         landing.add("invoices", self.rows(), key=("file_name", "line_number"))
         landing.quarantine.extend(

@@ -61,9 +61,7 @@ class UsageFile:
 
     def land(self, landing: Landing, folder: Path) -> None:  # noqa: ARG002 - the file is here already
         """Replace what an earlier import of the same file, or of a file of that name, left; costs stay as they are."""
-        landing.keep("exports")
-        landing.keep("focus_costs")
-        landing.keep("invoices")
+        landing.keep_others("usage")
         landing.keep("usage", "file_sha256 <> ? and file_name <> ?", self.sha256, self.path.name)
         landing.add("usage", self.rows(), key=("file_name", "line_number"))
         landing.quarantine.extend(

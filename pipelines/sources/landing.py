@@ -92,6 +92,12 @@ class Landing:
         before, known = self._kept.get(table, ("true", []))
         self._kept[table] = (f"({before}) and ({where})", [*known, *values])
 
+    def keep_others(self, table: str) -> None:
+        """Let every table but ``table`` stay as it is."""
+        for other in self._columns:
+            if other != table:
+                self.keep(other)
+
     def replace(self, table: str) -> None:
         """Take ``keep`` back: what is read is the whole table."""
         self._kept.pop(table, None)

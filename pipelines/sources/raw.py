@@ -336,6 +336,18 @@ RAW_TABLES: Final[dict[str, dict[str, Columns]]] = {
             "user_key": "text",  # one person of that period: a keyed hash; the count is then not used
             "is_staff": "bool",
         },
+        "accounts": {  # which deal a cloud account belongs to
+            "file_name": "text",
+            "file_sha256": "text",
+            "line_number": "bigint",
+            "provider": "text",
+            "sub_account_id": "text",
+            "deal_id": "text",
+            "cluster_name": "text",
+            "valid_from": "date",
+            "valid_to": "date",
+            "is_paid_by_us": "bool",  # null: the file does not say
+        },
         "invoices": {
             "file_name": "text",
             "file_sha256": "text",

@@ -56,7 +56,7 @@ account_days as (
 ),
 
 accounts as (
-    select * from {{ ref('map_accounts_to_deals') }}
+    select * from {{ ref('int_account_map') }}
 ),
 
 internal_accounts as (

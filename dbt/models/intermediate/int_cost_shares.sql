@@ -20,7 +20,7 @@ meanings as (
 ),
 
 accounts as (
-    select * from {{ ref('map_accounts_to_deals') }}
+    select * from {{ ref('int_account_map') }}
 ),
 
 -- a row about one account says more than a row about all of them

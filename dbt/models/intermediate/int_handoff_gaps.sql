@@ -332,7 +332,7 @@ accounts as (
     select
         sub_account_id,
         deal_id
-    from {{ ref('map_accounts_to_deals') }}
+    from {{ ref('int_account_map') }}
     where coalesce(valid_from <= {{ as_of() }}, true) and coalesce(valid_to >= {{ as_of() }}, true)
 ),
 
