@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.actions.roles import Role, require
+from pipelines.actions.store import forgotten_plans
 from pipelines.decisions import author
 from pipelines.errors import ConfigurationError, HandoffError
 from pipelines.ledger import Ledger
@@ -34,14 +35,23 @@ def print_audit(
                 f"The ledger can be listed (`handoff audit`) or checked (`handoff audit verify`), not {action!r}."
             )
         ledger = Ledger.existing(settings.handoff_home)
+        forgotten = forgotten_plans(settings.handoff_home, ledger)
+        if forgotten:
+            err.print(
+                f"The ledger does not know that an apply of {forgotten[0]} began, though it did: it is an older copy, or a new one. Put back "
+                "the newest ledger that there is.",
+                markup=False,
+                soft_wrap=True,
+            )
         if ledger is None:
             out.print("Nothing was ever recorded in this home.")
-            return 0
+            return EXIT_ERROR if forgotten else 0
         with ledger:
-            return _verify(out, err, ledger) if action == VERIFY else _list(out, ledger, plan, limit)
+            code = _verify(out, err, ledger) if action == VERIFY else _list(out, err, ledger, plan, limit)
     except HandoffError as error:
         err.print(printable(error.sentence), markup=False)
         return EXIT_ERROR
+    return EXIT_ERROR if forgotten else code
 
 
 def _verify(out: Console, err: Console, ledger: Ledger) -> int:
@@ -55,7 +65,7 @@ def _verify(out: Console, err: Console, ledger: Ledger) -> int:
         return 0
     err.print(
         printable(
-            f"{found.problem} First bad row: {found.first_bad_row}. Nothing is applied until {ledger.place} is moved away; keep it."
+            f"{found.problem} First bad row: {found.first_bad_row}. Nothing is applied until you {ledger.how_to_set_aside}."
         ),
         markup=False,
         soft_wrap=True,
@@ -63,13 +73,18 @@ def _verify(out: Console, err: Console, ledger: Ledger) -> int:
     return EXIT_ERROR
 
 
-def _list(out: Console, ledger: Ledger, plan: str | None, limit: int) -> int:
+def _list(out: Console, err: Console, ledger: Ledger, plan: str | None, limit: int) -> int:
     rows = [(table, row) for table, row in ledger.entries() if plan is None or plan in {row.get("plan_id"), row.get("subject")}]
     for table, row in rows[-limit:]:
         out.print(_line(table, row), markup=False, soft_wrap=True)
     if len(rows) > limit:
         out.print(f"The newest {limit:,} of {len(rows):,} rows; --max shows more.", markup=False)
-    return 0
+    if plan is not None and not rows:
+        raise ConfigurationError(f"The ledger knows no plan {plan!r}. `handoff audit` lists its rows.")
+    found = ledger.verify()
+    if not found.is_sound:
+        err.print(f"ALTERED: {printable(found.problem or '')} `handoff audit verify` says more.", markup=False, soft_wrap=True)
+    return 0 if found.is_sound else EXIT_ERROR
 
 
 def _line(table: str, row: dict[str, Any]) -> str:

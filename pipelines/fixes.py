@@ -12,15 +12,16 @@ from pipelines.actions.refusals import PlanRefused, refuse_altered_ledger
 from pipelines.actions.rehearsal import rehearse_plan
 from pipelines.actions.rendering import life_lines, plan_lines, result_lines
 from pipelines.actions.roles import NotAllowed, Role, require
-from pipelines.actions.store import PlanLife, PlanState, lives_of, load_plan, seal_on, state_of
+from pipelines.actions.store import PlanLife, PlanState, lives_of, load_plan, refuse_forgotten, seal_on, state_of
 from pipelines.actions.undo import undo_plan
 from pipelines.decisions import author
-from pipelines.errors import HandoffError, file_problem
+from pipelines.errors import ConfigurationError, HandoffError, file_problem
 from pipelines.ledger import Ledger
 from pipelines.packets import find_deal
 from pipelines.progress import ConsoleProgress
 from pipelines.reports import printable
 from pipelines.sandbox.attachment import attached
+from pipelines.settings import VENDORS
 from pipelines.warehouse import open_current
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from pipelines.actions.records import ApplyResult, Plan
     from pipelines.rules import Rules
     from pipelines.settings import Settings
+    from pipelines.warehouse import Snapshot
 
 # Their own, so that a script can tell "changes are planned" (2) and "some failed" (3) from "it could not be tried" (1).
 EXIT_ERROR: Final = 1
@@ -54,6 +56,25 @@ def failure(err: Console, error: HandoffError | OSError, settings: Settings | No
     return EXIT_LOCKED if known.exit_code == EXIT_LOCKED else EXIT_ERROR
 
 
+def _check_scope(snapshot: Snapshot, rules: Rules, scope: Scope) -> Scope:
+    """Return the scope with the deal's id. Raises ConfigurationError for a filter that nothing can meet: an empty plan would say too much."""
+    rule_ids = {row["rule_id"].casefold() for row in rules.table("rule_findings")}
+    unknown = [rule_id for rule_id in scope.rule_ids if rule_id.casefold() not in rule_ids]
+    if unknown:
+        raise ConfigurationError(
+            f"There is no rule {unknown[0]!r}. `handoff rules check` and docs/rules.md name those there are."
+        )
+    strange = [system for system in scope.systems if system.casefold() not in VENDORS]
+    if strange:
+        raise ConfigurationError(f"Nothing is written to {strange[0]!r}. Give one of {', '.join(VENDORS)}.")
+    if scope.owner is not None:
+        owners = [row["owner"] for row in snapshot.rows("select distinct owner from marts.fct_findings where owner is not null")]
+        if not any(scope.owner.casefold() in owner.casefold() for owner in owners):
+            raise ConfigurationError(f"Nobody called {scope.owner!r} owns a finding. `handoff report findings` names the owners.")
+    deal_id = scope.deal_id if scope.deal_id is None else find_deal(snapshot, scope.deal_id)
+    return Scope(scope.rule_ids, deal_id, scope.owner, scope.systems)
+
+
 def plan_fixes(
     out: Console,
     err: Console,
@@ -70,8 +91,7 @@ def plan_fixes(
     """
     try:
         snapshot = open_current(settings.handoff_home)
-        if scope.deal_id is not None:
-            scope = Scope(scope.rule_ids, find_deal(snapshot, scope.deal_id), scope.owner, scope.systems)
+        scope = _check_scope(snapshot, rules, scope)
         with attached(settings) as sandbox_url:
             plan = make_plan(
                 snapshot.rows,
@@ -113,7 +133,14 @@ def _print_plan(out: Console, err: Console, plan: Plan, rules: Rules, nothing: s
     for line in plan_lines(plan):
         out.print(line, markup=False, soft_wrap=True)
     if plan.is_empty:
-        out.print(nothing)
+        out.print(nothing if not plan.left_for_later else "Nothing of what was looked at is to be applied; raise --max.")
+    elif plan.stopping_guards:
+        out.print(
+            f"A guard stops this plan ({plan.stopping_guards[0].guard}), so it cannot be applied. Narrow it with --rule, --deal, --owner, "
+            "--system or --max, or change the limit in rule_guards.csv, and plan again.",
+            markup=False,
+            soft_wrap=True,
+        )
     else:
         out.print(_next_step(plan.plan_id, open_demands(plan, [], rules)), markup=False, soft_wrap=True)
     return plan.exit_code
@@ -136,6 +163,8 @@ def show_fixes(out: Console, err: Console, settings: Settings, rules: Rules, nam
             life = lives_of(ledger).get(plan.plan_id, PlanLife())
             approvals = approvals_of(ledger, plan.plan_id, seal)
             results = [row for row in reversed(ledger.change_rows(plan.plan_id)) if row["phase"] in {"result", "verified"}]
+            refuse_altered_ledger(ledger)
+            refuse_forgotten(path, life)
         state = state_of(plan, life, clock.now())
         demands = open_demands(plan, approvals, rules) if state is PlanState.open else []
     except (HandoffError, OSError) as error:
@@ -178,6 +207,8 @@ def apply_fixes(
     """Carry out a stored plan, or only rehearse it, and print what came of each change."""
     try:
         path = find_plan(name, settings.handoff_home)
+        if load_plan(path, settings.handoff_home).is_sandbox:
+            err.print("SANDBOX: what is written goes to the invented organisation.", markup=False)
         with attached(settings) as sandbox_url, Ledger.open(settings.handoff_home) as ledger:
             if is_rehearsal:
                 result = rehearse_plan(
@@ -192,8 +223,17 @@ def apply_fixes(
     if is_rehearsal:
         out.print("This was a rehearsal: nothing was written.")
     elif result.refused is None:
-        out.print("`handoff sync` reads the vendors again; what was fixed is then gone from the reports.", markup=False)
+        out.print(_what_follows(result, is_undo=load_plan(path, settings.handoff_home).undoes is not None), markup=False)
     return result.exit_code
+
+
+def _what_follows(result: ApplyResult, *, is_undo: bool) -> str:
+    """Return the next step after an apply."""
+    if result.exit_code != 0:
+        return "`handoff sync` reads the vendors again; then `handoff plan` proposes what is still to be done."
+    if is_undo:
+        return "`handoff sync` reads the vendors again; what was taken back is then found again, where it is still amiss."
+    return "`handoff sync` reads the vendors again; what was fixed is then gone from the reports."
 
 
 def _applied(

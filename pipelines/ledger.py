@@ -329,6 +329,11 @@ class Ledger:
             )
 
     @property
+    def how_to_set_aside(self) -> str:
+        """What to do with a ledger that cannot be trusted, as the end of a sentence."""
+        return f"move {self.place} away" if self.path is not None else f"set LEDGER_URL to another database and keep {self.place}"
+
+    @property
     def place(self) -> str:
         """Where the ledger is, in words."""
         return self._store.place

@@ -23,12 +23,13 @@ from typing import TYPE_CHECKING, Final
 from pipelines import clock, warehouse
 from pipelines.actions import guards
 from pipelines.actions.approvals import approvals_of, left_out, refuse_without_approval
+from pipelines.actions.basis import Basis
 from pipelines.actions.opening import OpenTargets, Targets
 from pipelines.actions.records import ApplyResult, Change, ChangeResult, Plan, Status, same
 from pipelines.actions.refusals import refuse_altered_ledger, refuse_by_guards, refuse_by_life, refuse_by_place
 from pipelines.actions.roles import Role, require
 from pipelines.actions.settling import ACKNOWLEDGED, SETTLED_WRITTEN, WRITTEN, Journal, settle
-from pipelines.actions.store import PlanLife, lives_of, load_plan, seal_on
+from pipelines.actions.store import PlanLife, lives_of, load_plan, mark_begun, refuse_forgotten, seal_on
 from pipelines.actions.target import Reading, words_about
 from pipelines.decisions import author
 from pipelines.errors import Forbidden, HandoffError, HostRefused, NotFound, RateLimited, Refused, Unauthorized, VendorError
@@ -81,7 +82,9 @@ def apply_plan(
     held = lock or warehouse.run_lock(home, what=f"handoff apply {path.stem}", started_at=now)
     with held:
         opened = OpenTargets(settings, rules, sandbox_url, may_write=True) if targets is None else None
+        readers = OpenTargets(settings, rules, sandbox_url, may_write=False) if targets is None else None
         run = _Applying(Journal(ledger, operator), targets or opened, progress or SilentProgress(), sleep)  # type: ignore[arg-type]
+        run.basis = Basis(targets or readers, rules)  # type: ignore[arg-type]
         plan_id = path.stem
         try:
             require(rules, operator, Role.operator)
@@ -96,6 +99,7 @@ def apply_plan(
             plan, seal = load_plan(path, home), seal_on(path, home)
             plan_id = plan.plan_id
             life = lives_of(ledger).get(plan_id, PlanLife())
+            refuse_forgotten(path, life)
             refuse_by_life(plan, life, now)
             refuse_by_guards(plan, rules)
             approvals = approvals_of(ledger, plan_id, seal)
@@ -106,10 +110,11 @@ def apply_plan(
             ledger.record_event("apply_refused", plan_id, error.sentence, at=clock.now(), actor=operator)
             return ApplyResult(plan_id, operator, settled=run.settled, refused=error.sentence)
         else:
-            return _carry_out(run, plan, seal, life)
+            return _carry_out(run, path, plan, seal, life)
         finally:
-            if opened is not None:
-                opened.close()
+            for vendors in (opened, readers):
+                if vendors is not None:
+                    vendors.close()
 
 
 # Carrying out ----------------------------------------------------------------------------------------------------------------
@@ -128,11 +133,12 @@ class _Applying:
     done: dict[str, Status] = field(default_factory=dict)
     written_before: frozenset[str] = frozenset()  # changes that an interrupted apply of this plan has written
     left_out: frozenset[str] = frozenset()  # changes that the approver did not choose
+    basis: Basis | None = None
     limited: set[str] = field(default_factory=set)  # vendors that have refused a write because of their limits
     hopeless: dict[str, str] = field(default_factory=dict)  # vendors that refuse everything, with their sentence
 
 
-def _carry_out(run: _Applying, plan: Plan, seal: str, life: PlanLife) -> ApplyResult:
+def _carry_out(run: _Applying, path: Path, plan: Plan, seal: str, life: PlanLife) -> ApplyResult:
     began = clock.now()
     run.journal.ledger.record_plan(
         plan.plan_id,
@@ -144,6 +150,7 @@ def _carry_out(run: _Applying, plan: Plan, seal: str, life: PlanLife) -> ApplyRe
         outcome="continued" if life.is_begun else None,
         details={"user": author(None)},
     )
+    mark_begun(path)
     if life.is_begun:
         run.written_before = _written_before(run.journal.ledger, plan.plan_id)
     results: list[ChangeResult] = []
@@ -202,8 +209,23 @@ def _one(run: _Applying, plan: Plan, planned: Change) -> ChangeResult:
         return ChangeResult(
             change, Status.failed, f"Nothing was written, because the target could not be read. {words_about(error)}"
         )
-    refusal = before_writing(change, reading, target, run.written_before)
+    refusal = before_writing(change, reading, target, run.written_before) or basis_gone(change, run.basis)
     return refusal or _write(run, plan, change, target, reading)
+
+
+def basis_gone(change: Change, basis: Basis | None) -> ChangeResult | None:
+    """Return the result of a change that is not to be written because what it rests on is no longer so."""
+    if basis is None:
+        return None
+    try:
+        gone = basis.objection(change, "when planned")
+    except VendorError as error:
+        return ChangeResult(
+            change, Status.failed, f"Nothing was written, because what it rests on could not be read. {words_about(error)}"
+        )
+    if gone is None:
+        return None
+    return ChangeResult(change, Status.conflict, f"Left alone: {gone}. Sync, then plan again.", change.record_url)
 
 
 def before_writing(

@@ -6,6 +6,7 @@ freshness of the sources it rests on and what the guards say. It is sealed with 
 
 from __future__ import annotations
 
+import json
 import secrets
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -13,6 +14,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.actions import guards
+from pipelines.actions.basis import Basis, deal_of, facts_of
 from pipelines.actions.marks import Grace, grace_in
 from pipelines.actions.opening import OpenTargets, Targets
 from pipelines.actions.records import (
@@ -31,6 +33,7 @@ from pipelines.actions.store import PlanState, PlanUnusable, StoredPlan, find_pl
 from pipelines.actions.target import words_about
 from pipelines.decisions import author
 from pipelines.errors import ConfigurationError, HandoffError, VendorError
+from pipelines.settings import VENDORS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -100,6 +103,7 @@ class _Making:
     urls: dict[str, str] = field(default_factory=dict)
     equal: int = 0
     silent: dict[str, str] = field(default_factory=dict)  # vendors that do not answer, with their sentence
+    basis: Basis | None = None
 
     def hold(self, change: Change, why: str) -> None:
         self.held[change.change_id] = HeldBack(change, why)
@@ -126,7 +130,7 @@ def make_plan(
     """
     person = author(proposer)
     require(rules, person, Role.proposer)
-    changes, blocked = _proposed(snapshot_query, scope or Scope(), grace_in(settings.handoff_home, rules))
+    changes, blocked = _proposed(snapshot_query, scope or Scope(), grace_in(settings.handoff_home, rules), rules)
     return plan_of(
         changes,
         blocked,
@@ -164,6 +168,8 @@ def plan_of(
             sources=_sources(snapshot_query, rules, now),
             blocked=blocked,
         )
+        making.basis = Basis(making.targets, rules)
+        _refuse_to_mix(making.sources, settings)
         run = _run(snapshot_query)
         proposed = in_order(changes)
         for position, change in enumerate(proposed):
@@ -198,17 +204,18 @@ def plan_of(
 
 
 def _proposed(
-    snapshot_query: Callable[[str], list[dict[str, Any]]], scope: Scope, grace: Grace
+    snapshot_query: Callable[[str], list[dict[str, Any]]], scope: Scope, grace: Grace, rules: Rules
 ) -> tuple[list[Change], dict[str, str]]:
     """Return the wanted changes, and why the models or their grace hold some of them back, by change id."""
     as_of = _run(snapshot_query)["as_of_on"]
     day = date.fromisoformat(str(as_of)) if as_of is not None else None
     changes: list[Change] = []
     blocked: dict[str, str] = {}
-    for row in snapshot_query(_CHANGES_SQL):
-        change = change_from_row(row)
-        if not scope.holds(change, row):
-            continue
+    wanted = [(change, row) for row in snapshot_query(_CHANGES_SQL) if scope.holds(change := change_from_row(row), row)]
+    about = {change.change_id: deal_of(change, row.get("deal_id")) for change, row in wanted}
+    deals = _deals(snapshot_query, {deal_id for deal_id in about.values() if deal_id is not None}, rules)
+    for proposed, row in wanted:
+        change = replace(proposed, rests_on=facts_of(proposed, about[proposed.change_id], deals, rules))
         changes.append(change)
         if row.get("is_blocked"):
             blocked[change.change_id] = str(row.get("blocked_reason") or "its rule could not be evaluated")
@@ -245,7 +252,23 @@ def _consider(change: Change, making: _Making) -> None:
         making.silent[change.system] = words_about(error)
         making.hold(resolved, words_about(error))
         return
+    if reading.obstacle is None and not is_there and (gone := _basis_objection(resolved, making)) is not None:
+        making.hold(resolved, gone)
+        return
     _compare(resolved, reading, making, is_there=is_there)
+
+
+def _basis_objection(change: Change, making: _Making) -> str | None:
+    """Return why what a change rests on is no longer so, or cannot be looked at."""
+    if making.basis is None:
+        return None
+    try:
+        gone = making.basis.objection(change, "in the snapshot")
+    except ConfigurationError:
+        raise
+    except VendorError as error:
+        return words_about(error)
+    return None if gone is None else f"{gone}; sync again"
 
 
 def _compare(change: Change, reading: Reading, making: _Making, *, is_there: bool) -> None:
@@ -316,6 +339,33 @@ def _sources(snapshot_query: Callable[[str], list[dict[str, Any]]], rules: Rules
         )
         states[name] = guards.age_state(state, ages.get(name), now)
     return states
+
+
+def _deals(snapshot_query: Callable[[str], list[dict[str, Any]]], deal_ids: set[str], rules: Rules) -> dict[str, dict[str, Any]]:
+    """Return what the snapshot says of deals, by id and canonical field, as HubSpot spelled it."""
+    ids = sorted(deal_id for deal_id in deal_ids if deal_id.isdecimal())
+    if not ids:
+        return {}
+    names = rules.fields.get(("hubspot", "deals"), {})
+    quoted = ", ".join(f"'{deal_id}'" for deal_id in ids)
+    deals = {}
+    for row in snapshot_query(f"select id, properties_json from raw_hubspot.deals where id in ({quoted})"):
+        held = row["properties_json"]
+        properties = json.loads(held) if isinstance(held, str) else held or {}
+        deals[str(row["id"])] = {name: properties.get(vendor_field) for name, vendor_field in names.items()}
+    return deals
+
+
+def _refuse_to_mix(sources: dict[str, SourceState], settings: Settings) -> None:
+    """Refuse to write what real records call for into the sandbox, because a token went missing, or the other way round."""
+    for vendor in VENDORS:
+        known = sources.get(vendor)
+        if known is not None and known.last_complete_at and known.is_sandbox != settings.is_sandbox(vendor):
+            now, then = ("the sandbox", "real records") if known.is_sandbox is False else ("the real account", "invented records")
+            raise ConfigurationError(
+                f"The snapshot holds {then} of {known.name}, and the settings lead to {now} now. Set the token that the snapshot was made "
+                "with, or run `handoff sync`, then plan again. Nothing was planned."
+            )
 
 
 def _run(snapshot_query: Callable[[str], list[dict[str, Any]]]) -> dict[str, Any]:

@@ -28,6 +28,17 @@ class Policy(StrEnum):
 
 
 @dataclass(frozen=True)
+class Fact:
+    """A value that a change rests on, as the snapshot has it; ``value`` None: only that the record is there."""
+
+    system: str
+    object: str
+    record_id: str
+    field: str
+    value: str | None = None
+
+
+@dataclass(frozen=True)
 class Change:
     """One change at one vendor: a field of a record, or a record that is to be created (``record_id`` is None).
 
@@ -53,6 +64,7 @@ class Change:
     record_url: str | None
     needs: tuple[str, ...]
     as_of_on: str | None
+    rests_on: tuple[Fact, ...] = ()
 
     @property
     def is_creation(self) -> bool:
@@ -151,7 +163,8 @@ def change_from_row(row: dict[str, Any]) -> Change:
 
 def change_from_json(content: dict[str, Any]) -> Change:
     """Return a change as :func:`dataclasses.asdict` spelled it."""
-    return Change(**{**content, "needs": tuple(content["needs"])})
+    facts = tuple(Fact(**fact) for fact in content.get("rests_on") or ())
+    return Change(**{**content, "needs": tuple(content["needs"]), "rests_on": facts})
 
 
 def in_order(changes: Iterable[Change]) -> list[Change]:

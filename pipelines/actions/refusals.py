@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from pipelines.actions import guards
 from pipelines.actions.records import GuardStatus
 from pipelines.actions.store import PlanState, state_of
-from pipelines.errors import HandoffError
+from pipelines.errors import ConfigurationError, HandoffError
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from pipelines.actions.opening import Targets
-    from pipelines.actions.records import Plan
+    from pipelines.actions.records import Place, Plan
     from pipelines.actions.store import PlanLife
     from pipelines.ledger import Ledger
     from pipelines.rules import Rules
@@ -28,8 +28,8 @@ def refuse_altered_ledger(ledger: Ledger) -> None:
     found = ledger.verify()
     if not found.is_sound:
         raise PlanRefused(
-            f"{found.problem} What was applied before cannot be trusted, so nothing is written. Keep {ledger.place} for whoever looks "
-            "into it, move it away, and plan again: handoff begins a new ledger."
+            f"{found.problem} What was applied before cannot be trusted, so nothing is written. Keep it for whoever looks into it: "
+            f"{ledger.how_to_set_aside}, and plan again; handoff begins a new ledger."
         )
 
 
@@ -71,8 +71,16 @@ def refuse_by_guards(plan: Plan, rules: Rules) -> None:
 def refuse_by_place(plan: Plan, targets: Targets) -> None:
     """Raise PlanRefused when the present settings lead to another portal, base or organisation than the plan was made for."""
     planned = {place.system: place for place in plan.places}
+    found: dict[str, Place] = {}
+    lacking: list[str] = []
     for system in sorted({change.system for change in plan.changes}):
-        present = targets.target(system).place
+        try:
+            found[system] = targets.target(system).place
+        except ConfigurationError as error:  # somebody who has to ask for keys wants to ask once
+            lacking.append(error.sentence)
+    if lacking:
+        raise ConfigurationError(" ".join(lacking))
+    for system, present in found.items():
         if planned.get(system) != present:
             wanted = planned[system].words if system in planned else "nowhere"
             raise PlanRefused(

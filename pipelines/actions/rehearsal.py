@@ -5,10 +5,12 @@ Nothing is written, neither to a vendor nor to the ledger, and no write token is
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipelines.actions.apply import before_writing
+from pipelines.actions.apply import basis_gone, before_writing
 from pipelines.actions.approvals import approvals_of, left_out, refuse_without_approval
+from pipelines.actions.basis import Basis
 from pipelines.actions.opening import OpenTargets, Targets
 from pipelines.actions.records import ApplyResult, Change, ChangeResult, Status
 from pipelines.actions.refusals import refuse_altered_ledger, refuse_by_guards, refuse_by_life, refuse_by_place
@@ -54,10 +56,11 @@ def rehearse_plan(
         refuse_without_approval(plan, approvals, rules)
         refuse_by_place(plan, vendors)
         left = left_out(plan, approvals)
+        basis = Basis(vendors, rules)
         results: dict[str, ChangeResult] = {}
         urls: dict[str, str] = {}
         for change in plan.changes:
-            result = _rehearsed(change, vendors, left, results, urls)
+            result = _rehearsed(change, _Rehearsing(vendors, basis, left, results, urls))
             results[change.change_id] = result
             if result.status is Status.already and result.url is not None:
                 urls[change.change_id] = result.url
@@ -69,21 +72,30 @@ def rehearse_plan(
     return ApplyResult(plan_id, operator, list(results.values()), _open_words(ledger), is_rehearsal=True)
 
 
-def _rehearsed(
-    planned: Change, targets: Targets, left: frozenset[str], results: dict[str, ChangeResult], urls: dict[str, str]
-) -> ChangeResult:
-    if planned.change_id in left:
+@dataclass(frozen=True)
+class _Rehearsing:
+    """What the changes of one rehearsal share."""
+
+    targets: Targets
+    basis: Basis
+    left: frozenset[str]
+    results: dict[str, ChangeResult]
+    urls: dict[str, str]
+
+
+def _rehearsed(planned: Change, run: _Rehearsing) -> ChangeResult:
+    if planned.change_id in run.left:
         return ChangeResult(planned, Status.left_out, "It is not among what was approved.")
-    parent = results.get(planned.depends_on or "")
+    parent = run.results.get(planned.depends_on or "")
     if parent is not None and parent.status not in _WAITS:
         return ChangeResult(planned, Status.skipped, f"It needs {planned.depends_on}, which would not be made.")
-    change = planned.with_created(urls)
-    target = targets.target(change.system)
+    change = planned.with_created(run.urls)
+    target = run.targets.target(change.system)
     try:
         reading = target.read(change)
     except VendorError as error:
         return ChangeResult(change, Status.failed, f"The target cannot be read. {words_about(error)}")
-    refusal = before_writing(change, reading, target)
+    refusal = before_writing(change, reading, target) or basis_gone(change, run.basis)
     return refusal or ChangeResult(change, Status.would_write, "It would be written.", reading.url, reading.value or "")
 
 

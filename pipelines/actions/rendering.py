@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from pipelines.actions.records import ApplyResult, Plan
     from pipelines.actions.store import PlanLife
 
+# an address that is known once the record before it exists; and what a task's body is laid out with
+_CREATED: Final = re.compile(r"\{created:(.+)\.url\}")
+_MARKUP: Final = re.compile(r"<br\s*/?>")
 _SHOWN_CHARACTERS: Final = 160
 _SYSTEM_NAMES: Final = {"hubspot": "HubSpot", "airtable": "Airtable", "github": "GitHub", "aws": "AWS"}
 _SINGULAR: Final = {
@@ -60,7 +63,7 @@ def value_words(value: str | None) -> str:
     """Return a value as it is shown: blanks in words, long text cut."""
     if value is None or not value.strip():
         return "(empty)"
-    text = printable(value)
+    text = _CREATED.sub(r"(the address of what \1 creates)", printable(_MARKUP.sub(" ", value)))
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[: _SHOWN_CHARACTERS - 1]}…"
 
 
@@ -99,6 +102,7 @@ def plan_lines(plan: Plan) -> list[str]:
             f"{number}. {printable(where_words(change))}  [{printable(change.finding_id)}]",
             f"   {before_words(change)} -> {after_words(change)}",
             f"   why: {printable(change.reason)}  risk: {change.risk}",
+            f"   change: {printable(change.change_id)}",
         ]
         if change.record_url:
             lines.append(f"   {printable(change.record_url)}")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 FOLDER: Final = "plans"
+_BEGUN: Final = ".begun"
 _PURPOSE: Final = "plan"
 
 
@@ -80,6 +81,32 @@ def _read_sealed(path: Path, home: Path) -> tuple[Plan, str]:
         return plan_from_json(content), stored["seal"]
     except (KeyError, TypeError, ValueError) as error:
         raise PlanUnusable(f"{path} was made by another version of handoff ({error}). {again}") from error
+
+
+def mark_begun(path: Path) -> None:
+    """Put a mark beside a plan whose apply begins, so that a ledger that is older than the plan is noticed. It is on the disk then."""
+    write_bytes_durably(path.with_suffix(_BEGUN), b"")
+
+
+def refuse_forgotten(path: Path, life: PlanLife) -> None:
+    """Raise PlanUnusable when an apply of the plan began and the ledger does not know it."""
+    if path.with_suffix(_BEGUN).exists() and not life.is_begun:
+        raise PlanUnusable(
+            f"An apply of {path.stem} began, and the ledger does not know it: the ledger is an older copy, or a new one. Put back the newest "
+            "ledger that there is, or make a new plan with `handoff plan`, which compares it with what the vendors hold now."
+        )
+
+
+def forgotten_plans(home: Path, ledger: Ledger | None) -> list[str]:
+    """Return the plans that may still be applied and whose apply the ledger has forgotten."""
+    lives = {} if ledger is None else lives_of(ledger)
+    return [
+        stored.plan_id
+        for stored in list_plans(home)
+        if stored.state is PlanState.open
+        and stored.path.with_suffix(_BEGUN).exists()
+        and not lives.get(stored.plan_id, PlanLife()).is_begun
+    ]
 
 
 class PlanState(StrEnum):

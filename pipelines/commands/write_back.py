@@ -28,7 +28,7 @@ def plan(  # noqa: PLR0917 - typer hands them over by keyword
     deal: Annotated[str | None, typer.Option(help="Only fixes of this deal: its id, its name, or a part of it.")] = None,
     owner: Annotated[str | None, typer.Option(help="Only fixes of findings that this person owns.")] = None,
     system: Annotated[list[str] | None, typer.Option(help="Only changes in this vendor, such as hubspot.")] = None,
-    limit: Annotated[int | None, typer.Option("--max", help="At most this many changes.")] = None,
+    limit: Annotated[int | None, typer.Option("--max", min=1, help="At most this many changes.")] = None,
     by: By = None,
 ) -> None:
     """List the changes that would fix findings. Exit 0: nothing to do, 2: changes are planned, 1: error."""

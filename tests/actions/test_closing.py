@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import urllib.request
 from contextlib import nullcontext
@@ -18,7 +19,7 @@ from pipelines import clock
 from pipelines.actions.closing import bring_in, note_sandbox_reset, unconfirmed_writes
 from pipelines.ledger import Ledger
 from pipelines.sandbox.attachment import attached
-from pipelines.settings import SANDBOX_WRITE_TOKEN, load_settings
+from pipelines.settings import PROJECT_ROOT, SANDBOX_WRITE_TOKEN, load_settings
 from pipelines.warehouse import open_current
 
 SANDBOX = {"hubspot": True, "airtable": True, "github": True}
@@ -145,3 +146,22 @@ def test_the_next_sync_verifies_what_was_kept_and_finds_what_was_not(copy_of_dem
         assert len(ledger.change_rows(phase="verified")) == before
         assert ledger.verify().is_sound
     assert [row["n"] for row in open_current(home).rows("select count(*) as n from ops.writes")] == [1]
+
+
+@pytest.mark.thorough
+def test_with_every_recipe_on_a_sync_publishes_also_when_what_it_had_asked_for_is_no_longer_needed(copy_of_demo, tmp_path):
+    home = copy_of_demo
+    assert run(home, "plan", "--deal", "1022").returncode == 2
+    assert run(home, "apply", "latest").returncode == 0
+    put_by_a_person(home, "deals", "1022", dealstage="1007")
+    rules = tmp_path / "rules"
+    shutil.copytree(PROJECT_ROOT / "dbt/seeds/default", rules)
+    with (rules / "rule_guards.csv").open("a") as guards:
+        for recipe in ("write_hubspot_task", "extend_decommission_date", "link_project_item", "keep_aws_budget"):
+            guards.write(f"enabled_recipe,{recipe},,\n")
+    synced = run(home, "sync", RULES_DIR=str(rules))
+    assert synced.returncode == 0, synced.stdout + synced.stderr
+    proposed = open_current(home).rows("select recipe, finding_id from actions.act_changes")
+    recipes = {row["recipe"] for row in proposed}
+    assert {"close_github_request", "write_hubspot_task", "link_project_item", "keep_aws_budget"} <= recipes
+    assert ("close_github_request", "HG02:deal-1022") in {(row["recipe"], row["finding_id"]) for row in proposed}

@@ -49,11 +49,24 @@ def test_a_plan_is_shown_approved_in_part_rehearsed_applied_and_shown_again(copy
         assert ledger.event_rows()[0]["kind"] == "approve_refused"
 
 
-def test_a_plan_of_a_deal_that_nobody_has_is_an_error_and_one_of_an_owner_without_fixes_is_empty(copy_of_demo):
-    unknown = run(copy_of_demo, "plan", "--deal", "no such deal")
-    assert unknown.returncode == 1
-    assert "There is no deal 'no such deal'" in unknown.stderr
-    none = run(copy_of_demo, "plan", "--owner", "nobody at all")
+@pytest.mark.parametrize(
+    ("filters", "code", "words"),
+    [
+        (("--deal", "no such deal"), 1, "There is no deal 'no such deal'"),
+        (("--owner", "nobody at all"), 1, "Nobody called 'nobody at all' owns a finding."),
+        (("--rule", "XX99"), 1, "There is no rule 'XX99'."),
+        (("--system", "salesforce"), 1, "Nothing is written to 'salesforce'. Give one of hubspot, "),
+        (("--max", "0"), 2, "Invalid value for '--max'"),
+    ],
+)
+def test_a_filter_that_nothing_can_meet_is_an_error_and_no_empty_plan(on_demo, demo_home, filters, code, words):
+    done = run(demo_home, "plan", *filters)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert words in " ".join(done.stderr.replace("│", " ").split())
+
+
+def test_a_rule_without_fixes_leaves_nothing_to_apply(copy_of_demo):
+    none = run(copy_of_demo, "plan", "--rule", "BO01")
     assert none.returncode == 0
     assert "There is nothing to apply." in none.stdout
 

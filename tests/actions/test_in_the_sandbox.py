@@ -22,22 +22,28 @@ from pipelines.settings import load_settings
 
 DEAL, ANOTHER = "1033", "10335"
 BUYER = "30331"
+LINE_ITEM = "61024"
 # the last words of the changes of a field, which can be taken back
 FIELDS = {"fill", "label", "renewal", "value", "deal_url"}
 URL = f"https://app-na2.hubspot.com/contacts/4400001/record/0-3/{DEAL}"
 
 
+def of_the_story(row):
+    """Return a deliverable of a line item that the sandbox has."""
+    return {name: text.replace("/0-8/61", f"/0-8/{LINE_ITEM}") if isinstance(text, str) else text for name, text in row.items()}
+
+
 def recipes():
     task = {"subject": "Ask", "body": "Ask for:<br>- Logo &amp; website", "due_on": "2026-11-23", "owner_id": "501"}
     return [
-        change("fill", record_id="1023", needs=""),
+        change("fill", record_id="1023", after=f"{BASE}/tblEngagements000/recEngEchovaleA00", needs=""),
         change("label", record_id=DEAL, field=f"contact_label:{BUYER}", after="Buyer", needs=""),
         change("renewal", record_id=ANOTHER, field=f"deal_label:{DEAL}", after="Renewal of", needs=""),
         change("task", object="tasks", record_id=None, field=None, after=json.dumps(task), natural_key=URL, needs=""),
         *(row | {"needs": ""} for row in engagement_changes(ANOTHER)[:1]),
         issue_change(ANOTHER) | {"needs": ""},
         project(f"{BASE}/tblEngagements000/recEngEmptybenchA") | {"needs": ""},
-        deliverable() | {"needs": ""},
+        of_the_story(deliverable()) | {"needs": ""},
         correction(record_id="recEngEchovaleA00", before="24000", after="27000", needs=""),
         link(record_id="57/570001", needs=""),
     ]

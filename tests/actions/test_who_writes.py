@@ -43,6 +43,8 @@ LEFT_OUT = {
     "sandbox": "it is the vendors, not a client of theirs",
     "dashboard": "it stays up; what its pages may do is tested with them",
     "restore": "it puts files into an empty home and asks nobody",
+    "serve": "it stays up, and what it runs is a sync",
+    "import accounts": "it reads files, and a sync does the rest",
     "import costs": "it reads a file, and a sync does the rest",
     "import usage": "as above",
     "import invoices": "as above",

@@ -47,7 +47,8 @@ class Vendors:
         self.communities = {}
         self.history = {}
         self.base = "appHandoffDemo000"
-        self.engagements = {}
+        self.engagements = {"recOld": {"fldEngName0000000": "Old"}}  # what changes of a deal's link lead to
+        self.deleted_line_items = set()
         self.projects = {}
         self.deliverables = {}
         self.further_fields = []  # of the engagements' table
@@ -156,9 +157,11 @@ class Vendors:
             return self._tasks(method, path, body)
         if "/associations/" in path:
             return self._associations(method, path, body)
-        match = re.fullmatch(r"/crm/objects/2026-09/(deals|2-4100)/(\w+)", path)
-        store = {"deals": self.deals, "2-4100": self.communities}[match[1]]
-        record = store.get(match[2])
+        match = re.fullmatch(r"/crm/objects/2026-09/(deals|2-4100|line_items)/(\w+)", path)
+        if match[1] == "line_items":
+            record = None if match[2] in self.deleted_line_items else {"name": "Managed hub"}
+        else:
+            record = {"deals": self.deals, "2-4100": self.communities}[match[1]].get(match[2])
         if record is None:
             return Answer(404, {"status": "error", "message": "resource not found"})
         if method == "PATCH":

@@ -148,8 +148,9 @@ def fill(vendors):
 class Snapshot:
     """Answers the queries of make_plan from rows that the test gives."""
 
-    def __init__(self, changes, stale=(), completed_at=None):
+    def __init__(self, changes, stale=(), completed_at=None, deals=None):
         self.changes = changes
+        self.deals = deals or {}  # id -> HubSpot's properties, as the snapshot has them
         self.stale = stale
         self.completed_at = completed_at or clock.now()
 
@@ -171,6 +172,8 @@ class Snapshot:
         if "source_tables" in sql:
             tables = {"hubspot": ("deals", "communities"), "github": ("issues", "project_items"), "aws": ("budgets",)}
             return [{"source": s, "table_name": t, "row_count": 400} for s, names in tables.items() for t in names]
+        if "raw_hubspot.deals" in sql:
+            return [{"id": deal_id, "properties_json": values} for deal_id, values in self.deals.items() if f"'{deal_id}'" in sql]
         assert "raw_airtable.records" in sql
         return [{"table_id": "tblEngagements000", "row_count": 400}]
 
