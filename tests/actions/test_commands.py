@@ -40,6 +40,7 @@ def test_a_plan_is_shown_approved_in_part_rehearsed_applied_and_shown_again(copy
     assert applied.returncode == 0, applied.stdout + applied.stderr
     after = run(home, "show", plan_id)
     assert "State: applied by Otto." in after.stdout
+    assert applied.stderr.startswith("SANDBOX: what is written goes to the invented organisation.")
     assert "Approved by Berta Moss on 20" in after.stdout
     assert f"applied: {change_ids[0]}" in after.stdout
     again = run(home, "approve", plan_id)
@@ -47,6 +48,14 @@ def test_a_plan_is_shown_approved_in_part_rehearsed_applied_and_shown_again(copy
     assert "was applied before, by Otto" in again.stderr
     with Ledger.open(home) as ledger:
         assert ledger.event_rows()[0]["kind"] == "approve_refused"
+    # a ledger that was put back or lost does not make a plan that was used a new one
+    (home / "ledger.sqlite").unlink()
+    for words in (("show", plan_id), ("apply", plan_id), ("audit", "verify"), ("audit",)):
+        forgotten = run(home, *words)
+        assert forgotten.returncode == 1, words
+        assert "ledger does not know" in " ".join((forgotten.stderr + forgotten.stdout).split()).lower().replace(
+            "the ledger", "ledger"
+        ), words
 
 
 @pytest.mark.parametrize(

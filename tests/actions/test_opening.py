@@ -129,6 +129,31 @@ def test_without_a_write_token_the_apply_says_which_variable_and_where_to_get_it
     assert served.vendors.writes == []
 
 
+def test_every_write_token_that_lacks_is_named_at_once(home, served):
+    sandboxed = load_settings(handoff_home=home, _env_file=None)
+    rules = default_rules()
+    path = save_plan(make_plan(Snapshot(all_recipes()), sandboxed, rules, now=clock.now(), sandbox_url=served.url), home)
+    tokens = {
+        "hubspot_access_token": "r",
+        "github_token": "r",
+        "github_org": "demo-org",
+        "airtable_token": "r",
+        "airtable_base_id": "appX",
+    }
+    loaded = load_settings(handoff_home=home, _env_file=None, **tokens)
+    with Ledger.open(home) as ledger:
+        result = apply_plan(path, loaded, rules, ledger, now=clock.now(), operator="ana", sandbox_url=served.url)
+    assert all(f"{vendor}_WRITE_TOKEN" in result.refused for vendor in ("HUBSPOT", "GITHUB", "AIRTABLE"))
+
+
+@pytest.mark.parametrize("settings", [{}, {"hubspot_access_token": "sandbox-token"}])
+def test_what_real_records_call_for_is_not_planned_into_the_sandbox_nor_the_other_way_round(home, served, settings):
+    loaded = load_settings(handoff_home=home, _env_file=None, hubspot_base_url=f"{served.url}/hubspot", **settings)
+    snapshot = Snapshot([change("a")], is_sandbox=bool(settings))
+    with pytest.raises(ConfigurationError, match="Nothing was planned"):
+        make_plan(snapshot, loaded, default_rules(), now=clock.now(), sandbox_url=served.url)
+
+
 def test_a_plan_made_in_the_sandbox_is_refused_with_real_tokens(home, served, vendors):
     sandboxed = load_settings(handoff_home=home, _env_file=None)
     rules = default_rules()

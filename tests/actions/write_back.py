@@ -148,8 +148,9 @@ def fill(vendors):
 class Snapshot:
     """Answers the queries of make_plan from rows that the test gives."""
 
-    def __init__(self, changes, stale=(), completed_at=None, deals=None):
+    def __init__(self, changes, stale=(), completed_at=None, deals=None, is_sandbox=True):
         self.changes = changes
+        self.is_sandbox = is_sandbox
         self.deals = deals or {}  # id -> HubSpot's properties, as the snapshot has them
         self.stale = stale
         self.completed_at = completed_at or clock.now()
@@ -163,7 +164,7 @@ class Snapshot:
                     "source": name,
                     "status": "stale" if name in self.stale else "complete",
                     "last_complete_at": self.completed_at,
-                    "is_sandbox": True,
+                    "is_sandbox": self.is_sandbox,
                 }
                 for name in ("hubspot", "airtable", "github")
             ]
