@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 
+import duckdb
 import pytest
 from conftest import PROJECT
 from project import PROJECT_FOLDER, rules, run_unit_tests, unit_tests
@@ -89,6 +90,20 @@ def test_a_published_model_has_an_enforced_contract_and_describes_every_column(m
     for column in model["columns"].values():
         assert column["description"], f"{name}.{column['name']}"
         assert column["data_type"], f"{name}.{column['name']}"
+
+
+def test_the_history_describes_every_column(tested, demo_home):
+    _, manifest = tested
+    snapshots = {node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "snapshot"}
+    with duckdb.connect(str(demo_home / "warehouse" / "CURRENT" / "wh.duckdb"), read_only=True) as warehouse:
+        columns = warehouse.execute(
+            "select table_name, column_name from duckdb_columns() where schema_name = 'history' and not internal"
+        ).fetchall()
+    described = {
+        (name, column["name"]) for name, node in snapshots.items() for column in node["columns"].values() if column["description"]
+    }
+    assert {table for table, _ in columns} == set(snapshots)
+    assert set(columns) == described
 
 
 def pages() -> dict[str, tuple[str, list[tuple[str, str]]]]:
