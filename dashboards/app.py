@@ -18,7 +18,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from dashboards.endpoints import ROUTES
-from dashboards.launch import SCRIPT
+from dashboards.launch import SCRIPT, refuse_unless_loopback
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -99,6 +99,7 @@ def say_that_it_failed(_: Exception) -> bool:
     return True
 
 
+refuse_unless_loopback(st.get_option("server.address"))
 app = st.App(
     SCRIPT,
     routes=ROUTES,

@@ -21,6 +21,17 @@ _FLAGS: Final[dict[str, str]] = {
     "client.disableDataExport": "true",
 }
 
+_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+def refuse_unless_loopback(address: str | None) -> None:
+    """Leave with a sentence when Streamlit would listen on anything but this machine; no address means every interface."""
+    if address not in _LOOPBACK:
+        raise SystemExit(
+            f"The dashboard has no log-in, so it does not listen on {address or 'every interface'}. Start it with `handoff dashboard`, "
+            "or without --server.address and STREAMLIT_SERVER_ADDRESS."
+        )
+
 
 def command(port: int) -> list[str]:
     """Return the command line that serves the dashboard on 127.0.0.1 and ``port``."""

@@ -6,13 +6,14 @@ import base64
 import hashlib
 import http.client
 import re
+import subprocess
 import sys
 
 import invented
 import pytest
-from dashboard_server import listening_addresses, serving, typed
+from dashboard_server import free_port, listening_addresses, serving, typed
 
-from dashboards.launch import APP, command
+from dashboards.launch import APP, command, refuse_unless_loopback
 
 
 def answer(port, path="/", host=None):
@@ -28,6 +29,25 @@ def test_the_command_names_the_script_by_its_path_and_binds_to_loopback():
     assert APP.is_absolute()
     assert started[4] == str(APP)
     assert {"--server.address=127.0.0.1", "--server.port=8600", "--browser.gatherUsageStats=false"} <= set(started)
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "::", "10.0.0.5", "127.0.0.1.evil.invalid", "", None])  # noqa: S104 - what must not happen
+def test_any_address_but_loopback_is_refused_with_what_to_do(address):
+    with pytest.raises(SystemExit, match="Start it with `handoff dashboard`"):
+        refuse_unless_loopback(address)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "localhost"])
+def test_loopback_is_not_refused(address):
+    refuse_unless_loopback(address)
+
+
+@pytest.mark.slow
+def test_streamlit_run_that_is_told_to_listen_elsewhere_ends_with_a_sentence(tmp_path):
+    told = [*typed(free_port()), "--server.address=0.0.0.0"]
+    ended = subprocess.run(told, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 1
+    assert "does not listen on 0.0.0.0" in ended.stdout + ended.stderr
 
 
 @pytest.mark.slow
