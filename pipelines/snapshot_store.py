@@ -119,9 +119,12 @@ class SnapshotStore:
                 ):
                     shutil.copyfileobj(source, file, _CHUNK)
                 (work / name).chmod(0o600)
+                warehouse.sync_to_disk(work / name)
             self._check_unchanged(work, version.name, pointer["manifest_sha256"])
+            warehouse.sync_to_disk(work)
             if not version.exists():
                 work.rename(version)
+                warehouse.sync_to_disk(version.parent)
         except NotStored:
             raise
         except Exception as error:

@@ -213,11 +213,12 @@ def write_bytes_durably(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
-    _fsync_folder(path.parent)
+    sync_to_disk(path.parent)
 
 
-def _fsync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def sync_to_disk(path: Path) -> None:
+    """Return when what a file holds, or the names that a folder holds, will outlive a failure of power."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
@@ -257,14 +258,13 @@ def move_to_versions(home: Path, run_id: str, manifest: dict[str, Any]) -> Path:
             f"{building} still has a write-ahead log: a connection was left open. Nothing was published; please report this."
         )
     building.chmod(0o600)
-    with building.open("rb") as file:
-        os.fsync(file.fileno())
+    sync_to_disk(building)
     content = {**manifest, "run_id": run_id, "sha256": sha256_of(building), "bytes": building.stat().st_size}
     write_bytes_durably(building.parent / MANIFEST, json.dumps(content, indent=2, default=str).encode())
     make_private_folder(layout.versions)
     version = layout.versions / run_id
     building.parent.rename(version)
-    _fsync_folder(layout.versions)
+    sync_to_disk(layout.versions)
     return version
 
 
@@ -274,7 +274,7 @@ def point_to(layout: Layout, version: Path) -> None:
     temporary.unlink(missing_ok=True)
     temporary.symlink_to(version.relative_to(layout.root), target_is_directory=True)
     temporary.replace(layout.current)
-    _fsync_folder(layout.root)
+    sync_to_disk(layout.root)
 
 
 def remove_old_versions(layout: Layout) -> None:

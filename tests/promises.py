@@ -17,7 +17,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 PROMISES: dict[int, tuple[str, tuple[str, ...]]] = {
     1: (
         "A sync that is killed costs its time and nothing else",
-        ("tests/faults/test_kill_points.py", "tests/test_killed_sync.py"),
+        ("tests/faults/test_kill_points.py", "tests/test_killed_sync.py", "tests/faults/test_unsynced_files.py"),
     ),
     4: ("A source that is down closes and makes no finding", ("tests/test_outages.py",)),
     5: ("A sudden loss of records is held", ("tests/faults/test_mass_change.py",)),

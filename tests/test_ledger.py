@@ -91,7 +91,7 @@ def _tamper(path, rng):
     return kind, seq
 
 
-def test_a_hundred_random_tamperings_are_all_noticed_and_the_first_bad_row_named(home, tmp_path):
+def test_a_hundred_random_tamperings_are_all_noticed_and_the_first_bad_row_named(home, record_property):
     original = fill(home).read_bytes()
     for seed in range(100):
         path = home / "ledger.sqlite"
@@ -106,6 +106,8 @@ def test_a_hundred_random_tamperings_are_all_noticed_and_the_first_bad_row_named
             assert f" row {seq} " in named, (seed, kind, seq, named)
         else:
             assert str(seq) in named or str(seq - 1) in named or str(seq + 1) in named, (seed, kind, seq, named)
+    record_property("tried", 100)
+    record_property("figure", "100 of 100 random tamperings noticed, the first bad row named")
 
 
 def test_a_row_forged_with_a_right_hash_but_without_the_key_is_noticed(home):
