@@ -65,6 +65,10 @@ deals as (
     from {{ ref('stg_hubspot__deals') }}
 ),
 
+aliases as (
+    select * from {{ ref('int_id_aliases') }}
+),
+
 statuses as (
     select * from {{ ref('rule_engagement_statuses') }}
 ),
@@ -106,7 +110,8 @@ kept_elsewhere as (
         named.store,
         named.engagement_id
     from named
-    inner join truths on named.deal_id = truths.deal_id
+    left join aliases on named.deal_id = aliases.old_id
+    inner join truths on coalesce(aliases.deal_id, named.deal_id) = truths.deal_id
     group by named.store, named.engagement_id
     having not bool_or(named.store = truths.store)
 ),
