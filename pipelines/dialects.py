@@ -2,7 +2,7 @@
 
 The transport knows HTTP; what a 429 of Airtable or a 403 of GitHub means stands here. Evidence and addresses of the vendors' pages:
 HubSpot https://developers.hubspot.com/docs/api-reference/error-handling, Airtable
-https://support.airtable.com/docs/managing-api-call-limits-in-airtable, GitHub
+https://support.airtable.com/docs/managing-api-call-limits-in-airtable, Asana https://developers.asana.com/docs/errors, GitHub
 https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api, AWS
 https://docs.aws.amazon.com/cost-management/latest/userguide/ce-api-best-practices.html.
 """
@@ -171,6 +171,44 @@ class AirtableDialect(Dialect):
         return super().message(body)
 
 
+class AsanaDialect(Dialect):
+    """Asana: a 402 asks for a paid plan; a 412 of the events is an answer, with the next token in it."""
+
+    name = "Asana"
+    credential = "ASANA_ACCESS_TOKEN"
+    credential_help = "Make a personal access token at https://app.asana.com/0/my-apps and set ASANA_ACCESS_TOKEN, or unset it to read the sandbox."
+    scope_help = "Let the token's owner see the workspace, its portfolios and their projects in Asana."
+    rate = (140, 60.0)  # published: 150 a minute without a paid plan, 1,500 with one
+    _LISTS: Final = re.compile(
+        r"/(?:projects|portfolios|tasks|status_updates|users|workspaces|project_templates|events)/?$|/(?:items|custom_fields)/?$"
+    )
+
+    def refusal(self, status: int, headers: Mapping[str, str], body: Any, now: datetime) -> Refusal:
+        """Read the plan's limits (402) and new sync tokens (412)."""
+        message = self.message(body)
+        if status == 402:
+            return Refusal("forbidden", f"the workspace's plan does not include this: {message}")
+        if status == 412 and isinstance(body, dict) and isinstance(body.get("sync"), str):
+            return Refusal("answer", message)
+        return super().refusal(status, headers, body, now)
+
+    def message(self, body: Any) -> str:
+        """Asana's errors are a list; a server error has a phrase by which its support finds it."""
+        errors = body.get("errors") if isinstance(body, dict) else None
+        if not isinstance(errors, list):
+            return super().message(body)
+        words = []
+        for error in errors:
+            if isinstance(error, dict) and isinstance(error.get("message"), str):
+                phrase = error.get("phrase")
+                words.append(error["message"] + (f" (phrase: {phrase})" if isinstance(phrase, str) and phrase else ""))
+        return "; ".join(words)
+
+    def payload(self, method: str, path: str) -> str | None:
+        """Every list is under ``data``."""
+        return "data" if method == "GET" and self._LISTS.search(path) else None
+
+
 class GithubDialect(Dialect):
     """GitHub: both of its limits may come as 403; the headers tell."""
 
@@ -251,6 +289,7 @@ class AwsDialect(Dialect):
 DIALECTS: Final[dict[str, type[Dialect]]] = {
     "hubspot": HubspotDialect,
     "airtable": AirtableDialect,
+    "asana": AsanaDialect,
     "github": GithubDialect,
     "aws": AwsDialect,
 }

@@ -28,7 +28,7 @@ FREE_SPACE_MINIMUM: Final = 500_000_000
 # Names in .env that begin like this are meant for handoff; AWS has many more of its own.
 # What AWS's own programs read, beside names of ours that look alike (https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-envvars.html)
 _OF_AWS: Final = frozenset({"AWS_REGION", "AWS_DEFAULT_REGION", "AWS_DEFAULT_PROFILE", "AWS_ENDPOINT_URL", "AWS_CONFIG_FILE"})
-_OUR_PREFIXES: Final = ("HANDOFF_", "HUBSPOT_", "AIRTABLE_", "GITHUB_")
+_OUR_PREFIXES: Final = ("HANDOFF_", "HUBSPOT_", "AIRTABLE_", "ASANA_", "GITHUB_")
 _READABLE_BY_OTHERS: Final = 0o077
 
 
@@ -94,6 +94,11 @@ def _env_file(settings: Settings) -> Iterator[Examined]:
 
 
 def _vendor(vendor: Vendor, settings: Settings, rules: Rules | None) -> Iterator[Examined]:
+    if rules is not None and vendor not in rules.vendors:
+        if not settings.is_sandbox(vendor):
+            where = rules.directory / "rule_sources.csv"
+            yield Examined(True, f"{vendor}: it is not read, because {where} has no row for it. Add the row if it should be.")
+        return
     if settings.is_sandbox(vendor):
         yield _sandbox_line(vendor, settings)
         return

@@ -38,6 +38,7 @@ REQUIRED_TABLES: Final[dict[str, tuple[str, ...]]] = {
         "what_to_ask",
     ),
     "rule_contact_fields": ("field_key", "label", "property", "validator", "severity", "what_to_ask"),
+    "rule_engagement_stores": ("store", "pipeline_id"),
     "rule_engagement_statuses": ("store", "status", "is_started", "is_active", "is_complete"),
     "rule_deliverable_statuses": ("store", "status", "is_done"),
     "rule_delivery_steps": ("step_key", "step_rank", "step_name", "applies_to"),
@@ -78,6 +79,7 @@ REQUIRED_TABLES: Final[dict[str, tuple[str, ...]]] = {
 OPTIONAL_CELLS: Final[dict[str, tuple[str, ...]]] = {
     "rule_stages": ("sla_days", "sla_reason", "valid_from", "valid_to"),
     "rule_findings": ("fix_action",),
+    "rule_engagement_stores": ("valid_from",),
     "rule_delivery_steps": ("due_from", "late_rule_id"),
     "rule_delivery_evidence": ("canonical_field",),
     "rule_issue_states": ("state_reason",),
@@ -94,6 +96,7 @@ OPTIONAL_CELLS: Final[dict[str, tuple[str, ...]]] = {
 # table -> columns that no two rows may share; the first column of REQUIRED_TABLES for a table that is not listed
 KEYS: Final[dict[str, tuple[str, ...]]] = {
     "rule_stages": ("stage_id",),
+    "rule_engagement_stores": ("pipeline_id", "valid_from"),
     "rule_engagement_statuses": ("store", "status"),
     "rule_deliverable_statuses": ("store", "status"),
     "rule_delivery_evidence": ("step_key", "evidence_key"),
@@ -174,6 +177,8 @@ REFERENCES: Final[tuple[tuple[str, str, str, str], ...]] = (
     ("rule_findings", "owner_team", "map_teams_to_owners", "owner_team"),
     ("rule_findings", "summary_key", "rule_summary_lines", "summary_key"),
     ("rule_findings", "needs", "rule_sources", "source"),
+    ("rule_engagement_stores", "store", "rule_sources", "source"),
+    ("rule_engagement_stores", "pipeline_id", "rule_pipelines", "pipeline_id"),
     ("rule_delivery_evidence", "step_key", "rule_delivery_steps", "step_key"),
     ("rule_delivery_evidence", "source", "rule_sources", "source"),
     ("rule_delivery_steps", "late_rule_id", "rule_findings", "rule_id"),

@@ -24,10 +24,13 @@ from pipelines.rule_tables import (
     complaint_about,
     key_columns,
 )
+from pipelines.settings import VENDORS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from pipelines.settings import Vendor
 
 Row = dict[str, str]
 # Business days are counted as far ahead as this (int_business_days).
@@ -103,6 +106,11 @@ class Rules:
     def source_names(self) -> dict[str, str]:
         """The name that people know a source by."""
         return {row["source"]: row["source_name"] for row in self.table("rule_sources")}
+
+    @property
+    def vendors(self) -> tuple[Vendor, ...]:
+        """The vendors that this organisation uses: those that rule_sources.csv names. No other one is asked."""
+        return tuple(vendor for vendor in VENDORS if vendor in self.source_names)
 
 
 def load_rules(directory: Path) -> Rules:

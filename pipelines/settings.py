@@ -28,12 +28,14 @@ SANDBOX_TOKEN: Final = "sandbox-token"  # noqa: S105
 SANDBOX_WRITE_TOKEN: Final = "sandbox-write-token"  # noqa: S105
 DEMO_AS_OF: Final = date(2026, 11, 16)
 
-Vendor = Literal["hubspot", "airtable", "github", "aws"]
-VENDORS: Final[tuple[Vendor, ...]] = ("hubspot", "airtable", "github", "aws")
+Vendor = Literal["hubspot", "airtable", "asana", "github", "aws"]
+# Every vendor that there is code for; ``rules.vendors`` says which of them an organisation uses.
+VENDORS: Final[tuple[Vendor, ...]] = ("hubspot", "airtable", "asana", "github", "aws")
 # The setting that makes a vendor real, and the one with which it is written to
 TOKENS: Final[dict[Vendor, str]] = {
     "hubspot": "hubspot_access_token",
     "airtable": "airtable_token",
+    "asana": "asana_access_token",
     "github": "github_token",
     "aws": "aws_access_key_id",
 }
@@ -92,6 +94,12 @@ class Settings(BaseSettings):
     airtable_write_token: SecretStr | None = Field(default=None, description="Airtable token for `handoff apply`.")
     airtable_base_url: str = Field(default="https://api.airtable.com", description="Address of the Airtable API.")
     airtable_base_id: str | None = Field(default=None, description="The base that holds engagements (app...).")
+    asana_access_token: SecretStr | None = Field(default=None, description="Asana access token for reading.")
+    asana_base_url: str = Field(default="https://app.asana.com/api/1.0", description="Address of the Asana API.")
+    asana_workspace_id: str | None = Field(default=None, description="The workspace (gid) that holds the engagements.")
+    asana_portfolio_ids: str = Field(
+        default="", description="Portfolios (gids, separated by commas) of the engagements; their projects are read with tasks."
+    )
     github_token: SecretStr | None = Field(default=None, description="GitHub fine-grained token for reading.")
     github_write_token: SecretStr | None = Field(default=None, description="GitHub token for `handoff apply`.")
     github_base_url: str = Field(default="https://api.github.com", description="Address of the GitHub API.")
@@ -165,6 +173,7 @@ class Settings(BaseSettings):
 
     @field_validator(
         *("hubspot_access_token", "hubspot_write_token", "airtable_token", "airtable_write_token", "github_token"),
+        "asana_access_token",
         *("github_write_token", "aws_access_key_id", "aws_secret_access_key", "aws_session_token"),
         *("aws_write_access_key_id", "aws_write_secret_access_key", "aws_write_session_token"),
     )
@@ -176,7 +185,7 @@ class Settings(BaseSettings):
         return SecretStr(text) if text else None
 
     @field_validator(
-        *("hubspot_base_url", "airtable_base_url", "github_base_url", "aws_endpoint_url_cost_explorer"),
+        *("hubspot_base_url", "airtable_base_url", "asana_base_url", "github_base_url", "aws_endpoint_url_cost_explorer"),
         *("aws_endpoint_url_budgets", "aws_endpoint_url_organizations", "aws_endpoint_url_sts", "aws_endpoint_url_s3"),
     )
     @classmethod
@@ -232,7 +241,7 @@ class Settings(BaseSettings):
 
     @property
     def sandbox_url(self) -> str:
-        """The sandbox's address; each vendor lives below it (``/hubspot``, ``/airtable``, ``/github``, ``/aws``)."""
+        """The sandbox's address; each vendor lives below it (``/hubspot``, ``/airtable``, ``/asana``, ``/github``, ``/aws``)."""
         return f"http://127.0.0.1:{self.sandbox_port}"
 
 

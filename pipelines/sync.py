@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from pipelines.progress import Progress
     from pipelines.rules import Rules
+    from pipelines.settings import Vendor
     from pipelines.sources.files import FileImport
     from pipelines.sources.registry import Errand
 
@@ -74,9 +75,14 @@ def as_of_date(settings: Settings, rules: Rules, given: date | None) -> date:
     """Return the date that the reports speak of: the given one, the demo's in an all-sandbox home, else the organisation's today."""
     if given is not None:
         return given
-    if all(settings.is_sandbox(vendor) for vendor in VENDORS):
+    if all(settings.is_sandbox(vendor) for vendor in _vendors(rules)):
         return DEMO_AS_OF
     return clock.today_in(rules.organisation["timezone"])
+
+
+def _vendors(rules: Rules) -> list[Vendor]:
+    """Return the vendors that are read: those that this organisation uses, in a fixed order."""
+    return [vendor for vendor in VENDORS if vendor in rules.source_names]
 
 
 @dataclass
@@ -129,9 +135,9 @@ def sync(
                 progress.done(going_on)
             with _begin(settings, rules, result, started_at, progress) as run:
                 if imported is None:
-                    _extract_vendors(run, only or frozenset(VENDORS))
+                    _extract_vendors(run, only or frozenset(_vendors(rules)))
                 else:
-                    for vendor in VENDORS:
+                    for vendor in _vendors(rules):
                         _carry_along(run, vendor, is_sandbox=settings.is_sandbox(vendor))
                 if only:
                     _carry_along(run, "files", is_sandbox=False)
@@ -177,7 +183,7 @@ def _extract_vendors(run: _Run, asked: frozenset[str]) -> None:
     settings, names = run.settings, run.rules.source_names
     _refuse_to_mix(run)
     with attached(settings) as sandbox_url:
-        for vendor in VENDORS:
+        for vendor in _vendors(run.rules):
             is_sandbox = settings.is_sandbox(vendor)
             if vendor not in asked:
                 _carry_along(run, vendor, is_sandbox=is_sandbox)
@@ -231,7 +237,7 @@ def _source_line(name: str, outcome: SourceOutcome) -> str:
 
 def _refuse_to_mix(run: _Run) -> None:
     """Refuse to replace a vendor's real records by invented ones because its token went missing."""
-    for vendor in VENDORS:
+    for vendor in _vendors(run.rules):
         known = run.before.get(vendor)
         if known is not None and known.last_complete_at and not known.is_sandbox and run.settings.is_sandbox(vendor):
             raise ConfigurationError(

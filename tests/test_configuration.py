@@ -24,9 +24,11 @@ from pipelines import warehouse
 from pipelines.extract import NEVER, SourceOutcome, land
 from pipelines.ledger import Ledger
 from pipelines.rules import load_rules
-from pipelines.settings import VENDORS, load_settings
+from pipelines.settings import load_settings
 
 AS_OF = "2026-11-16"
+# those that the shipped rules read
+VENDORS = ("hubspot", "airtable", "github", "aws")
 EVERY_COMMAND = [
     ("sync",),
     ("status",),

@@ -313,6 +313,21 @@ _REFUSALS: Final[Mapping[str, Mapping[str, tuple[int, dict[str, Any]]]]] = {
             },
         ),
     },
+    "asana": {
+        "429": (
+            429,
+            {
+                "errors": [
+                    {
+                        "message": "You've made too many requests and hit a rate limit. "
+                        "Please retry after the given amount of time."
+                    }
+                ]
+            },
+        ),
+        "401": (401, {"errors": [{"message": "Not Authorized"}]}),
+        "403": (403, {"errors": [{"message": "Forbidden: the token has not the scope that this request needs."}]}),
+    },
     "github": {
         "429": (429, {"message": "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."}),
         "401": (401, {"message": "Bad credentials", "documentation_url": "https://docs.github.com/rest", "status": "401"}),

@@ -67,6 +67,23 @@ class AwsState:
 
 
 @dataclass
+class AsanaState:
+    """A workspace. Records by gid, with other records named by their gid and cells of custom fields by the field's gid."""
+
+    workspace: Json = field(default_factory=dict)  # {gid, name}
+    users: dict[str, Json] = field(default_factory=dict)  # {gid, name, email}
+    teams: dict[str, Json] = field(default_factory=dict)  # {gid, name}
+    custom_fields: dict[str, Json] = field(default_factory=dict)  # {gid, name, resource_subtype, enum_options, ...}
+    portfolios: dict[str, Json] = field(default_factory=dict)  # {gid, name, owner, items: [project gids]}
+    projects: dict[str, Json] = field(default_factory=dict)
+    tasks: dict[str, Json] = field(default_factory=dict)  # {..., project, parent, assignee}
+    status_updates: dict[str, Json] = field(default_factory=dict)  # {..., parent, created_by}
+    project_templates: dict[str, Json] = field(default_factory=dict)  # {gid, name, team, requested_dates, tasks: [names]}
+    jobs: dict[str, Json] = field(default_factory=dict)  # {gid, template, request, polls, new_project}
+    events: list[Json] = field(default_factory=list)  # {resource: gid, type, action, at}, oldest first
+
+
+@dataclass
 class SandboxState:
     """Everything behind the sandbox's addresses. ``today`` is the story's frozen date (YYYY-MM-DD)."""
 
@@ -75,3 +92,4 @@ class SandboxState:
     airtable: AirtableState
     github: GithubState
     aws: AwsState
+    asana: AsanaState = field(default_factory=AsanaState)

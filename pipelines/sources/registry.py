@@ -22,10 +22,13 @@ if TYPE_CHECKING:
 
 # What stands in the sandbox's invented organisation where a user's settings name their own.
 SANDBOX_AIRTABLE_BASE_ID: Final = "appHandoffDemo000"
+SANDBOX_ASANA_WORKSPACE_ID: Final = "1200000000000001"
+SANDBOX_ASANA_PORTFOLIO_IDS: Final = ("1200000000000003",)
 SANDBOX_GITHUB_ORGANIZATION: Final = "demo-org"
 SANDBOX_GITHUB_PROJECTS: Final = (60, 57)
 _OF_THE_SANDBOX: Final[dict[str, dict[str, Any]]] = {
     "airtable": {"sandbox_base_id": SANDBOX_AIRTABLE_BASE_ID},
+    "asana": {"sandbox_workspace_id": SANDBOX_ASANA_WORKSPACE_ID, "sandbox_portfolio_ids": SANDBOX_ASANA_PORTFOLIO_IDS},
     "github": {"sandbox_organization": SANDBOX_GITHUB_ORGANIZATION, "sandbox_projects": SANDBOX_GITHUB_PROJECTS},
 }
 
@@ -116,6 +119,7 @@ def open_import(imported: FileImport, errand: Errand) -> SourceRun:
 SOURCES: Final[dict[Vendor, Callable[[Errand], SourceRun]]] = {
     "hubspot": partial(_open, "hubspot"),
     "airtable": partial(_open, "airtable"),
+    "asana": partial(_open, "asana"),
     "github": partial(_open, "github"),
     "aws": partial(_open, "aws"),
 }

@@ -176,7 +176,7 @@ def test_a_plan_made_in_the_sandbox_is_refused_with_real_tokens(home, served, ve
     [
         ("airtable", {"airtable_token": "t"}, "AIRTABLE_BASE_ID"),
         ("github", {"github_token": "t"}, "GITHUB_ORG"),
-        ("asana", {}, "cannot write to 'asana'"),
+        ("trello", {}, "cannot write to 'trello'"),
     ],
 )
 def test_what_is_missing_to_open_a_vendor_is_one_sentence(home, system, settings, words):

@@ -132,7 +132,7 @@ def test_an_aws_fault_is_chosen_by_operation(sandbox):
     ("given", "words"),
     [
         ({}, "No fault is called"),
-        ({"kind": "500", "vendor": "asana"}, "no vendor 'asana'"),
+        ({"kind": "500", "vendor": "trello"}, "no vendor 'trello'"),
         ({"kind": "500", "occurrence": "sometimes"}, "occurrence is one of"),
         ({"kind": "500", "path": "("}, "regular expression"),
         ({"kind": "500", "n": "two"}, "n is a number"),

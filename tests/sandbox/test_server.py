@@ -90,7 +90,7 @@ def test_it_listens_on_loopback_only(sandbox):
     ("method", "path"),
     [
         ("GET", "/"),
-        ("GET", "/asana/tasks"),
+        ("GET", "/trello/cards"),
         ("GET", "/_control/nothing"),
         ("PUT", "/_control/health"),
         ("GET", "/hubspot/crm/v3/imports"),
@@ -180,7 +180,7 @@ def test_the_transport_gives_up_on_a_vendor_that_is_down_without_being_asked_to_
     ("path", "body"),
     [
         ("vendors/hubspot", {"up": "no"}),
-        ("vendors/asana", {"up": True}),
+        ("vendors/trello", {"up": True}),
         ("limits", {"hubspot.page_sise": 2}),
         ("limits", {"hubspot.page_size": "2"}),
         ("limits", [1]),
@@ -290,7 +290,7 @@ def test_the_command_prints_its_lines_serves_and_stops_at_ctrl_c(tmp_path):
     arguments, environment = handoff("sandbox", "--port", str(port), HANDOFF_HOME=str(tmp_path / "home"))
     with subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
-            lines = [process.stdout.readline().strip() for _ in range(18)]
+            lines = [process.stdout.readline().strip() for _ in range(22)]
             assert lines == environment_lines(f"http://127.0.0.1:{port}", fresh_state())
             health = httpx.Client(transport=httpx.HTTPTransport(retries=3), trust_env=False)
             assert health.get(f"http://127.0.0.1:{port}/_control/health").json()["remembers"] is True
@@ -311,7 +311,7 @@ def test_the_lines_are_settings_that_a_shell_understands(sandbox):
     set_up = dict(line.split("=", 1) for line in done.stdout.splitlines())
     names = {name.upper() for name in type(load_settings()).model_fields}
     given = {name: value for name, value in set_up.items() if name in names}
-    assert len(given) == 18
+    assert len(given) == 22
     assert given["GITHUB_PROJECT_NUMBERS"] == "60,57"
     assert {given[f"{vendor}_WRITE_TOKEN"] for vendor in ("HUBSPOT", "AIRTABLE", "GITHUB")} == {"sandbox-write-token"}
 

@@ -58,6 +58,12 @@ class Text:
         self.put = lambda value: record["fields"].update({field: value})
         self.got = lambda row: json.loads(row["fields_json"])[field]
 
+    def _asana(self):
+        project = next(iter(self._state.asana.projects.values()))
+        self.table, self.id = "projects", {"id": project["gid"]}
+        self.put = lambda value: project.update(name=value)
+        self.got = lambda row: row["name"]
+
     def _github(self):
         repository = max(self._state.github.issues, key=lambda name: len(self._state.github.issues[name]))
         issue = self._state.github.issues[repository][0]

@@ -13,7 +13,7 @@ from pipelines.errors import DeadlineExceeded, Forbidden, GarbageAnswer, RateLim
 from pipelines.sandbox.faults import KINDS
 from pipelines.settings import VENDORS
 
-TITLES = {"hubspot": "HubSpot", "airtable": "Airtable", "github": "GitHub", "aws": "AWS"}
+TITLES = {"hubspot": "HubSpot", "airtable": "Airtable", "asana": "Asana", "github": "GitHub", "aws": "AWS"}
 POSITIONS = ("first", "middle", "last")
 # What the fault is when it stays
 TRANSIENT = {
@@ -37,7 +37,13 @@ SLOW = {"hang", "slow"}
 # Not faults of one read: for writes, made up by the test, or over several pages (test_pagination.py)
 ELSEWHERE = {"commit_then_timeout", "answer", "page_again", "rows_again", "clock_skew"}
 FEW = {"deals": 8, "companies": 3, "contacts": 3, "communities": 3, "orders": 3, "line_items": 3}
-SMALL_PAGES = {"hubspot__page_size": 3, "airtable__page_size": 4, "github__page_size": 4, "aws__page_size": 12}
+SMALL_PAGES = {
+    "hubspot__page_size": 3,
+    "airtable__page_size": 4,
+    "asana__page_size": 4,
+    "github__page_size": 4,
+    "aws__page_size": 12,
+}
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +80,11 @@ def shorten(state):
         if link["fromId"] in hubspot.objects[link["from"]] and link["toId"] in hubspot.objects[link["to"]]
     ]
     state.airtable.records = {table: records[:10] for table, records in state.airtable.records.items()}
+    asana = state.asana
+    asana.projects = dict(list(asana.projects.items())[:10])
+    asana.status_updates, asana.tasks = {}, {}
+    for portfolio in asana.portfolios.values():
+        portfolio["items"] = list(asana.projects)[:2]
     for project in github.projects:
         project["items"] = project["items"][:10]
     github.issues = {repository: issues[:10] for repository, issues in github.issues.items()}

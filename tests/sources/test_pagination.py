@@ -15,10 +15,17 @@ from pipelines.settings import VENDORS
 LISTS = {
     "hubspot": r"/crm/objects/2026-09/deals$",
     "airtable": r"/tblEngagements000$",
+    "asana": r"/projects$",
     "github": r"/demo-org/delivery/issues$",
     "aws": r"/ListAccounts$",
 }
-SMALL_PAGES = {"hubspot__page_size": 20, "airtable__page_size": 20, "github__page_size": 7, "aws__page_size": 300}
+SMALL_PAGES = {
+    "hubspot__page_size": 20,
+    "airtable__page_size": 20,
+    "asana__page_size": 20,
+    "github__page_size": 7,
+    "aws__page_size": 300,
+}
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +50,7 @@ def pages_of(reader):
     return len([call for call in reader.calls() if call == max(reader.calls(), key=reader.calls().count)])
 
 
-@pytest.mark.parametrize("vendor", ["hubspot", "airtable", "github"])
+@pytest.mark.parametrize("vendor", ["hubspot", "airtable", "asana", "github"])
 def test_one_row_a_page_is_the_same_as_a_hundred(truth, server, vendor):
     limits = {f"{vendor}__page_size": 1} | (
         {"hubspot__owners_page": 1, "hubspot__associations_page": 2} if vendor == "hubspot" else {}

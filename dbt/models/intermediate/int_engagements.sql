@@ -1,44 +1,154 @@
--- One row per engagement, whichever store it is kept in (Airtable so far), with what its status means.
+-- One row per engagement, in the store that is the truth for its deal, with what its status means. While an organisation moves
+-- from one store to the other, both hold the engagement of a deal, and only one of them is here.
 with
 
-engagements as (
-    select * from {{ ref('stg_airtable__engagements') }}
+in_airtable as (
+    select
+        'airtable' as store,
+        engagement_id,
+        engagement_name,
+        status,
+        deal_url,
+        community_name,
+        delivery_owner,
+        monthly_cloud_budget_usd,
+        contract_value,
+        start_on,
+        end_on,
+        expiry_notice_on,
+        extended_until_on,
+        decommissioned_on,
+        offboarding_url,
+        rag,
+        fields_json,
+        created_at,
+        {{ airtable_url('base_id', 'table_id', 'engagement_id') }} as engagement_url,
+        _load_id
+    from {{ ref('stg_airtable__engagements') }}
+),
+
+in_asana as (
+    select
+        'asana' as store,
+        engagement_id,
+        engagement_name,
+        status,
+        deal_url,
+        community_name,
+        delivery_owner,
+        monthly_cloud_budget_usd,
+        contract_value,
+        start_on,
+        end_on,
+        expiry_notice_on,
+        extended_until_on,
+        decommissioned_on,
+        offboarding_url,
+        rag,
+        fields_json,
+        created_at,
+        engagement_url,
+        _load_id
+    from {{ ref('stg_asana__engagements') }}
+),
+
+stored as (
+    select * from in_airtable
+    union all
+    select * from in_asana
+),
+
+deals as (
+    select
+        deal_id,
+        pipeline_id
+    from {{ ref('stg_hubspot__deals') }}
+),
+
+aliases as (
+    select * from {{ ref('int_id_aliases') }}
 ),
 
 statuses as (
     select * from {{ ref('rule_engagement_statuses') }}
-    where store = 'airtable'
+),
+
+stores as (
+    select * from {{ ref('rule_engagement_stores') }}
+    where valid_from is null or valid_from <= {{ as_of() }}
+),
+
+-- the store that took over last is the truth
+ranked as (
+    select
+        pipeline_id,
+        store,
+        row_number() over (partition by pipeline_id order by valid_from desc nulls last) as store_rank
+    from stores
+),
+
+truths as (
+    select
+        deals.deal_id,
+        ranked.store
+    from deals
+    inner join ranked on deals.pipeline_id = ranked.pipeline_id and ranked.store_rank = 1
+),
+
+named as (
+    select
+        stored.store,
+        stored.engagement_id,
+        {{ deal_id_of('named.address') }} as deal_id
+    from stored
+    cross join {{ deal_addresses("coalesce(stored.deal_url, '')") }} as named (address)
+),
+
+-- every deal that it names has its truth in another store
+kept_elsewhere as (
+    select
+        named.store,
+        named.engagement_id
+    from named
+    left join aliases on named.deal_id = aliases.old_id
+    inner join truths on coalesce(aliases.deal_id, named.deal_id) = truths.deal_id
+    group by named.store, named.engagement_id
+    having not bool_or(named.store = truths.store)
 ),
 
 final as (
     select
-        engagements.engagement_id,
-        'airtable' as store,
-        coalesce(engagements.engagement_name, engagements.engagement_id) as engagement_name,
-        engagements.status,
+        stored.engagement_id,
+        stored.store,
+        coalesce(stored.engagement_name, stored.engagement_id) as engagement_name,
+        stored.status,
         coalesce(statuses.is_started, false) as is_started,
         coalesce(statuses.is_active, true) as is_active,
         coalesce(statuses.is_complete, false) as is_complete,
         -- ended without having begun: it stands for nothing
         coalesce(not statuses.is_started and not statuses.is_active, false) as is_called_off,
-        engagements.deal_url as stated_deal_url,
-        engagements.community_name,
-        engagements.delivery_owner,
-        engagements.monthly_cloud_budget_usd,
-        engagements.contract_value,
-        engagements.start_on,
-        engagements.end_on,
-        engagements.expiry_notice_on,
-        engagements.extended_until_on,
-        engagements.decommissioned_on,
-        engagements.offboarding_url,
-        engagements.rag,
-        engagements.fields_json,
-        engagements.created_at,
-        {{ airtable_url('engagements.base_id', 'engagements.table_id', 'engagements.engagement_id') }} as engagement_url,
-        engagements._load_id
-    from engagements
-    left join statuses on engagements.status = statuses.status
+        stored.deal_url as stated_deal_url,
+        stored.community_name,
+        stored.delivery_owner,
+        stored.monthly_cloud_budget_usd,
+        stored.contract_value,
+        stored.start_on,
+        stored.end_on,
+        stored.expiry_notice_on,
+        stored.extended_until_on,
+        stored.decommissioned_on,
+        stored.offboarding_url,
+        stored.rag,
+        stored.fields_json,
+        stored.created_at,
+        stored.engagement_url,
+        stored._load_id
+    from stored
+    left join statuses on stored.store = statuses.store and stored.status = statuses.status
+    left join kept_elsewhere
+        on stored.store = kept_elsewhere.store and stored.engagement_id = kept_elsewhere.engagement_id
+    where kept_elsewhere.engagement_id is null
+        and stored.store in (select stores.store from stores)
 )
 
 select * from final
