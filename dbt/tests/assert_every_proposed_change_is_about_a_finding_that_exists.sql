@@ -1,5 +1,5 @@
--- Returns a row when a change is proposed for a finding that no report holds. Some changes have none: what closes a request or a task is
--- due because the finding is gone, and links and budgets are kept in step before anything is found to be wrong.
+-- Returns a row when a change is proposed for a finding that no report holds. Some changes have none: what closes a request or a
+-- task is due because the finding is gone, and links and budgets are kept in step before anything is found to be wrong.
 select changes.change_id
 from {{ ref('act_changes') }} as changes
 left join {{ ref('fct_findings') }} as findings on changes.finding_id = findings.finding_id
