@@ -5,7 +5,10 @@
         CURRENT                                          {"run_id": ..., "manifest_sha256": ...}; one small object, replaced last
 
 A store replaces an object at once or not at all, so a reader finds the last snapshot or the new one, as on a disk. What is fetched is
-checked against the SHA-256 of its manifest, and the manifest against CURRENT, before the local pointer is turned. One machine syncs.
+checked against the SHA-256 of its manifest, and the manifest against CURRENT, before the local pointer is turned.
+
+One machine syncs. A second one that does so by mistake finds a pointer that it does not know, and neither replaces nor removes anything
+there; fsspec has no conditional writes, so two that publish within the same moment are noticed at the next run of the one that was first.
 
 S3 is spoken by pyarrow, which is here anyway (https://arrow.apache.org/docs/python/generated/pyarrow.fs.S3FileSystem.html); any other
 store by its fsspec package (https://filesystem-spec.readthedocs.io), to be installed beside handoff.
@@ -33,6 +36,9 @@ if TYPE_CHECKING:
 _POINTER: Final = "CURRENT"
 # beside the local pointer: this home shows what another one publishes
 _FETCHED: Final = "FETCHED"
+# the versions that this home has published there or gone on from, one a line
+_OURS: Final = "STORED"
+_OURS_KEPT: Final = 1000
 _CONNECT_SECONDS, _REQUEST_SECONDS = 5, 60
 _LOOK_SECONDS: Final = 30.0
 _CHUNK: Final = 8 * 1024 * 1024
@@ -82,12 +88,12 @@ class SnapshotStore:
         with self.files.open(self._path(_POINTER), "wb") as file:
             file.write(json.dumps(content).encode())
 
-    def forget_all_but(self, kept: set[str]) -> None:
-        """Remove versions that this home no longer keeps. Raises NotStored."""
+    def forget(self, names: set[str]) -> None:
+        """Remove these versions, as far as they are there. Raises NotStored."""
         try:
             for path in self.files.ls(self._path("versions"), detail=False):
                 name = path.rstrip("/").rsplit("/", 1)[-1]
-                if name not in kept:
+                if name in names:
                     self.files.rm(self._path("versions", name), recursive=True)
         except Exception as error:
             raise self._lost(error, "cleared") from error
@@ -192,8 +198,19 @@ def publish_there(settings: Settings) -> str | None:
         version = warehouse.current_version(settings.handoff_home)
         if store is None or version is None:
             return None
+        layout = warehouse.Layout(settings.handoff_home)
+        kept = {path.name for path in layout.versions.iterdir()}
+        ours = _ours(layout)
+        pointer = store.current()
+        if pointer is not None and pointer["run_id"] not in kept.union(ours):
+            return (
+                f"{store.shown} shows {pointer['run_id']}, which another machine published and this one has never seen, so nothing was "
+                "replaced or removed there. Let one machine sync: unset SNAPSHOT_URL on this one, or move its HANDOFF_HOME/warehouse away to "
+                "go on from what the other one published."
+            )
         store.publish(version)
-        store.forget_all_but({path.name for path in warehouse.Layout(settings.handoff_home).versions.iterdir()})
+        _remember(layout, [*ours, version.name])
+        store.forget(set(ours) - kept)
     except HandoffError as error:
         return error.sentence
     return None
@@ -208,8 +225,23 @@ def begin_from_there(settings: Settings) -> str | None:
     pointer = store.current()
     if pointer is None:
         return None
-    warehouse.point_to(warehouse.Layout(settings.handoff_home), store.fetch(pointer, settings.handoff_home))
+    layout = warehouse.Layout(settings.handoff_home)
+    warehouse.point_to(layout, store.fetch(pointer, settings.handoff_home))
+    _remember(layout, [*_ours(layout), pointer["run_id"]])
     return f"Going on from {pointer['run_id']}, which {store.shown} holds."
+
+
+def _ours(layout: warehouse.Layout) -> list[str]:
+    """Return the versions that this home has published there or gone on from, oldest first."""
+    try:
+        return (layout.root / _OURS).read_text(encoding="utf-8").split()
+    except FileNotFoundError:
+        return []
+
+
+def _remember(layout: warehouse.Layout, names: list[str]) -> None:
+    newest = list(dict.fromkeys(names))[-_OURS_KEPT:]
+    warehouse.write_bytes_durably(layout.root / _OURS, "".join(f"{name}\n" for name in newest).encode())
 
 
 _looked: dict[Path, float] = {}

@@ -119,7 +119,7 @@ def test_a_store_that_does_not_answer_leaves_readers_with_what_they_have_and_a_f
     with pytest.raises(warehouse.NoSnapshot, match="could not be read"):
         shown(elsewhere.with_name("third"))
     problem = snapshot_store.publish_there(load_settings(handoff_home=home))
-    assert "could not be written" in problem
+    assert "could not be read" in problem
     assert "secret-key" not in problem
 
 
@@ -134,6 +134,33 @@ def test_a_runner_without_a_disk_goes_on_from_there_and_a_home_that_syncs_follow
     publish(home, "r3")
     store_current(home)
     assert shown(elsewhere) == "r2"
+
+
+def test_a_second_machine_that_syncs_replaces_and_removes_nothing_there_and_is_told_so(home, elsewhere, bucket):
+    client, bucket_name = bucket
+    publish(home, "r1")
+    store_current(home)
+    before = {item["Key"] for item in client.list_objects_v2(Bucket=bucket_name)["Contents"]}
+    publish(elsewhere, "their-r2")
+    problem = snapshot_store.publish_there(load_settings(handoff_home=elsewhere))
+    assert "shows r1, which another machine published" in problem
+    assert {item["Key"] for item in client.list_objects_v2(Bucket=bucket_name)["Contents"]} == before
+    for number in range(2, 9):  # as many as push the first ones out of what is kept
+        publish(home, f"r{number}")
+        store_current(home)
+    assert shown(elsewhere.with_name("third")) == "r8"
+
+
+def test_what_another_machine_published_is_never_removed(home, elsewhere, bucket):
+    client, bucket_name = bucket
+    publish(home, "r1")
+    store_current(home)
+    client.put_object(Bucket=bucket_name, Key="handoff/versions/their-r2/manifest.json", Body=b"{}")
+    publish(home, "r2")
+    store_current(home)
+    assert "handoff/versions/their-r2/manifest.json" in {
+        item["Key"] for item in client.list_objects_v2(Bucket=bucket_name)["Contents"]
+    }
 
 
 def test_versions_that_the_home_no_longer_keeps_go_there_as_well_and_a_rollback_is_seen(home, elsewhere, bucket):
