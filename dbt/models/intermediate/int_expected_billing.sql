@@ -20,24 +20,42 @@ years as (
     {{ number_series(0, 20) }}
 ),
 
+anniversaries as (
+    select
+        deals.*,
+        {{ years_later('deals.start_on', 'years.number') }} as service_from_on,
+        {{ years_later('deals.start_on', '(years.number + 1)') }} as next_anniversary_on
+    from deals
+    -- an agreement whose last day is an anniversary has no year of one day
+    inner join years on years.number = 0 or {{ years_later('deals.start_on', 'years.number') }} < deals.term_end_on
+    where deals.amount > 0
+),
+
+service_years as (
+    select
+        *,
+        case
+            when next_anniversary_on >= term_end_on then term_end_on
+            else {{ add_days('next_anniversary_on', -1) }}
+        end as service_to_on
+    from anniversaries
+),
+
 membership as (
     select
-        deals.deal_id,
+        deal_id,
         'membership' as component,
-        {{ years_later('deals.start_on', 'years.number') }} as service_from_on,
-        least({{ add_days(years_later('deals.start_on', '(years.number + 1)'), -1) }}, deals.term_end_on) as service_to_on,
-        {{ years_later('deals.start_on', 'years.number') }} as due_to_bill_on,
+        service_from_on,
+        service_to_on,
+        service_from_on as due_to_bill_on,
         cast(
-            (deals.amount - coalesce(deals.prepaid_cloud, 0))
-            * ({{ days_between(years_later('deals.start_on', 'years.number'),
-                'least(' ~ add_days(years_later('deals.start_on', '(years.number + 1)'), -1) ~ ', deals.term_end_on)') }} + 1)
-            / ({{ days_between('deals.start_on', 'deals.term_end_on') }} + 1) as decimal(18, 2)
+            (amount - coalesce(prepaid_cloud, 0))
+            * ({{ days_between('service_from_on', 'service_to_on') }} + 1)
+            / ({{ days_between('start_on', 'term_end_on') }} + 1) as decimal(18, 2)
         ) as expected_amount,
         'the amount of the deal by years of service' as expected_basis,
-        deals.currency
-    from deals
-    inner join years on {{ years_later('deals.start_on', 'years.number') }} <= deals.term_end_on
-    where deals.amount > 0
+        currency
+    from service_years
 ),
 
 cloud as (
