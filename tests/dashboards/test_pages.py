@@ -71,7 +71,9 @@ def test_a_number_that_says_more_than_itself_is_not_cut(home, tables):
 
 def tables_of_columns():
     """Return the columns that a module of the dashboard shows as one table, by module and name."""
-    modules = [importlib.import_module(f"dashboards.{path.stem}") for path in Path(dashboards.__file__).parent.glob("*.py")]
+    # app.py is what Streamlit serves, and refuses to be loaded by anything that would listen elsewhere
+    names = {path.stem for path in Path(dashboards.__file__).parent.glob("*.py")} - {"app"}
+    modules = [importlib.import_module(f"dashboards.{name}") for name in sorted(names)]
     return {
         f"{module.__name__}.{name}": value
         for module in [*modules, *PAGES.values()]
