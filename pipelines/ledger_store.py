@@ -43,10 +43,17 @@ class Store:
                 f"The ledger {self.place} cannot be used ({first_line}). Start that server or correct LEDGER_URL; "
                 "nothing is written to a vendor without its ledger."
             )
-        return (
-            f"The ledger {self.path} cannot be used ({first_line}). If its disk is full, make room; if the file is damaged, "
-            "move it away, keep it for your records, and run the command again: handoff begins a new one."
-        )
+        known = first_line.lower()
+        if "full" in known:
+            then = "Make room on its disk and run the command again; the ledger is as it was."
+        elif "readonly" in known or "read-only" in known:
+            then = "Let this user write to it and to its folder, and run the command again; the ledger is as it was."
+        else:
+            then = (
+                "If the file is damaged, put back a backup of it; without one, move it away, keep it for your records, and run the command "
+                "again: handoff begins a new one."
+            )
+        return f"The ledger {self.path} cannot be used ({first_line}). {then}"
 
     def make_tables(self) -> None:
         """Make the tables that are not there yet, and the columns that a ledger of an earlier version lacks."""

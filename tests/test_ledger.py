@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from pipelines.ledger import Ledger, LedgerProblem
+from pipelines.ledger_store import store_of
 
 AT = datetime(2026, 11, 16, 12, tzinfo=UTC)
 TABLES = ("runs", "plans", "changes", "decisions", "events")
@@ -176,3 +177,18 @@ def test_two_processes_never_take_the_same_number(home):
     with Ledger.open(home) as ledger:
         assert ledger.verify().row_count == 60
         assert ledger.verify().is_sound
+
+
+@pytest.mark.parametrize(
+    ("said", "then", "never"),
+    [
+        ("database or disk is full", "Make room on its disk", "move it away"),
+        ("attempt to write a readonly database", "Let this user write to it", "move it away"),
+        ("database disk image is malformed", "put back a backup of it; without one, move it away", "Make room"),
+    ],
+)
+def test_what_to_do_with_a_ledger_that_cannot_be_used_depends_on_why(home, said, then, never):
+    fill(home)
+    words = store_of(home).damage_words(sqlite3.OperationalError(said))
+    assert then in words
+    assert never not in words
