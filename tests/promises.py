@@ -19,6 +19,7 @@ PROMISES: dict[int, tuple[str, tuple[str, ...]]] = {
         "A sync that is killed costs its time and nothing else",
         ("tests/faults/test_kill_points.py", "tests/test_killed_sync.py", "tests/faults/test_unsynced_files.py"),
     ),
+    2: ("A fix that is killed loses and doubles nothing", ("tests/actions/test_killed.py",)),
     4: ("A source that is down closes and makes no finding", ("tests/test_outages.py",)),
     5: ("A sudden loss of records is held", ("tests/faults/test_mass_change.py",)),
     6: (
@@ -30,12 +31,17 @@ PROMISES: dict[int, tuple[str, tuple[str, ...]]] = {
         "Readers see whole snapshots, in order",
         ("tests/faults/test_two_runs.py::test_three", "tests/test_warehouse.py::test_readers"),
     ),
+    11: (
+        "Only apply writes, and never over what somebody did since",
+        ("tests/actions/test_who_writes.py", "tests/actions/test_every_recipe.py", "tests/actions/test_basis.py"),
+    ),
     12: ("Servers listen on this machine only", ("tests/dashboards/test_launch.py",)),
     13: ("Nothing talks to hosts that are not named", ("tests/test_transport.py", "tests/dashboards/test_safety.py")),
     16: ("No secret is in any file, log or page", ("tests/test_logs.py",)),
     17: ("Missing, wrong and weak tokens are named", ("tests/test_access.py",)),
     18: ("A person can be removed from everything", ("tests/test_purges.py",)),
     20: ("Tampering with the ledger is noticed", ("tests/test_ledger.py",)),
+    21: ("Who may not write is refused, and the refusal recorded", ("tests/actions/test_approvals.py",)),
     22: ("Names lead nowhere", ("tests/test_backups.py::test_names", "tests/sources/test_dirty_values.py")),
     23: ("A full disk or a damaged file costs no snapshot", ("tests/faults/test_disk.py",)),
     24: ("A slow or huge vendor ends in time", ("tests/test_transport.py",)),
@@ -45,6 +51,7 @@ PROMISES: dict[int, tuple[str, tuple[str, ...]]] = {
         ("tests/test_schedules.py", "tests/notify", "tests/test_logs.py::test_without"),
     ),
     27: ("Time zones change no finding", ("tests/dbt/test_time_zones.py",)),
+    28: ("Pages can be used by everybody", ("tests/browser/test_accessibility.py",)),
     30: ("What is installed is known", ("tests/test_supply.py",)),
 }
 

@@ -205,14 +205,18 @@ def start_over(vendors):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kills", [8, pytest.param(100, marks=pytest.mark.thorough)])
-def test_killed_again_and_again_nothing_is_lost_doubled_or_written_without_its_intent(home, vendors, kills, capsys):
+def test_killed_again_and_again_nothing_is_lost_doubled_or_written_without_its_intent(home, vendors, kills, record_property):
     fill_vendors(vendors)
     killed, amid_a_write, faults = rehearse(home, vendors, kills, seed=20261116)
     assert killed >= kills
     assert_every_write_has_its_intent(home, vendors)
-    with capsys.disabled():
-        counts = f"{killed} kills, {amid_a_write} of them between a request and its outcome; {len(vendors.writes)} writes"
-        sys.stdout.write(f"\n{counts} ({dict(faults)}): 0 lost, 0 doubled, each journalled\n")
+    lost, busy = faults[LOST_AFTER], faults[BUSY]
+    record_property("tried", killed)
+    record_property(
+        "figure",
+        f"{killed} kills, {amid_a_write} of them between a request and its outcome; {len(vendors.writes)} writes, {lost} answers lost, "
+        f"{busy} refusals: 0 lost, 0 doubled, each journalled",
+    )
 
 
 def test_an_interrupted_plan_is_shown_as_used_and_finished_by_applying_it_again(home, vendors, write_back, monkeypatch):
