@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import invented
+from invented_rows import filled
 
 CORPUS = (
     "![x](http://evil.invalid/beacon.png)",
@@ -42,10 +43,19 @@ _OURS = {
 }
 
 
+# made of the reports' findings
+_MADE = {"marts.fct_findings", "marts.fct_finding_states"}
+
+
 def rows():
-    """Return the invented rows with a piece of the corpus in front of every text value."""
+    """Return a row at least for every mart, the invented ones where there are some, with a piece of the corpus in front of every text."""
     number = 0
     tables = invented.rows()
+    tables |= {
+        name: [filled(name.removeprefix("marts."))]
+        for name in invented.TABLES
+        if name.startswith("marts.") and name not in tables and name not in _MADE
+    }
     for name, content in tables.items():
         kinds = dict(column.split(maxsplit=1) for column in invented.TABLES[name].split(", "))
         for row in content:

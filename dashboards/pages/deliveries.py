@@ -9,7 +9,7 @@ import streamlit as st
 from dashboards.choices import choose
 from dashboards.findings import show_findings
 from dashboards.grids import RECORD, Column, day_column, show_grid, text
-from dashboards.parts import checked_url, counted, day, heading
+from dashboards.parts import checked_url, counted, day, heading, md_escape
 
 if TYPE_CHECKING:
     from dashboards.parts import Board
@@ -88,7 +88,7 @@ def _show_time_to_value(board: Board, rows: list[Row]) -> None:
             value = known[0]
             st.metric("Hubs in use", f"{value['reached_count']:,} of {value['hub_count']:,}", width="content")
             if value["reached_count"]:
-                st.metric("Days until in use", f"{value['median_days'] or 'not known'}", width="content")
+                st.metric("Days until in use", md_escape(str(value["median_days"] or "not known")), width="content")
     if known and known[0]["unknown_count"]:
         st.info(
             f"Whether people use it is not known of {counted(known[0]['unknown_count'], 'hub')}: no usage was imported for them. "

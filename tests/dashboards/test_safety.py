@@ -22,6 +22,7 @@ from dashboards.queries import current_reader
 from pipelines import clock
 from pipelines.actions.plan import save_plan
 from pipelines.actions.records import Change, GuardResult, GuardStatus, Place, Plan
+from pipelines.overviews import OVERVIEWS
 from pipelines.reports import as_csv, printable
 from pipelines.settings import PROJECT_ROOT
 
@@ -32,6 +33,14 @@ def test_hostile_text_in_every_column_breaks_no_page_and_reaches_no_markdown_une
     for text in markdown(open_page(name)):
         for piece in hostile.CORPUS:
             assert md_escape(piece) == piece or (piece not in text and printable(piece) not in text), text
+
+
+def test_every_page_that_lists_records_has_hostile_ones_to_list(home):
+    invented.publish(home, hostile.rows())
+    reader = current_reader(home)
+    for name in OVERVIEWS:
+        # what people set aside are findings with their decisions, which have tests of their own
+        assert reader.records(name) or name == "set-aside", f"{name} proves nothing without rows"
 
 
 def test_hostile_addresses_become_no_link_in_any_grid(home):
