@@ -44,8 +44,11 @@ def print_rows(console: Console, report: Report, rows: list[Row]) -> None:
 
 def _near(rows: list[Row], month_column: str) -> tuple[list[Row], int]:
     """Return the rows of the months around the reports' day, and how many months are left out."""
-    months = sorted({row[month_column] for row in rows})
-    so_far = sum(month <= row["as_of_on"] for row in rows[:1] for month in months)
+    months = sorted({row[month_column] for row in rows if row[month_column] is not None})
+    day = rows[0]["as_of_on"] if rows else None
+    if day is None or not months:
+        return rows, 0
+    so_far = sum(month <= day for month in months)
     kept = months[max(0, so_far - _MONTHS_BEFORE) : so_far + _MONTHS_AFTER]
     return [row for row in rows if row[month_column] in kept], len(months) - len(kept)
 

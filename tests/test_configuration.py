@@ -196,6 +196,7 @@ def test_a_broken_rule_table_stops_the_run_before_it_begins(home, tmp_path):
     assert not home.exists() or warehouse.current_run_id(home) is None
 
 
+@pytest.mark.thorough  # plan's refusal of the same is tried in tests/actions/test_opening.py
 def test_a_lost_token_does_not_replace_real_records_by_invented_ones(home, served):
     assert synced(home, served).returncode == 0
     published = warehouse.current_run_id(home)

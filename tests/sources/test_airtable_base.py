@@ -279,7 +279,7 @@ def without_status():
 @pytest.mark.parametrize(
     "is_first",
     [
-        pytest.param(False, id="removed between two syncs"),
+        pytest.param(False, id="removed between two syncs", marks=pytest.mark.thorough),
         pytest.param(True, id="gone before the first sync", marks=pytest.mark.thorough),
     ],
 )
