@@ -2,60 +2,17 @@
 -- from one store to the other, both hold the engagement of a deal, and only one of them is here.
 with
 
-in_airtable as (
+stored as (
     select
         'airtable' as store,
-        engagement_id,
-        engagement_name,
-        status,
-        deal_url,
-        community_name,
-        delivery_owner,
-        monthly_cloud_budget_usd,
-        contract_value,
-        start_on,
-        end_on,
-        expiry_notice_on,
-        extended_until_on,
-        decommissioned_on,
-        offboarding_url,
-        rag,
-        fields_json,
-        created_at,
-        {{ airtable_url('base_id', 'table_id', 'engagement_id') }} as engagement_url,
-        _load_id
+        *,
+        {{ airtable_url('base_id', 'table_id', 'engagement_id') }} as engagement_url
     from {{ ref('stg_airtable__engagements') }}
-),
-
-in_asana as (
+    union all by name
     select
         'asana' as store,
-        engagement_id,
-        engagement_name,
-        status,
-        deal_url,
-        community_name,
-        delivery_owner,
-        monthly_cloud_budget_usd,
-        contract_value,
-        start_on,
-        end_on,
-        expiry_notice_on,
-        extended_until_on,
-        decommissioned_on,
-        offboarding_url,
-        rag,
-        fields_json,
-        created_at,
-        engagement_url,
-        _load_id
+        *
     from {{ ref('stg_asana__engagements') }}
-),
-
-stored as (
-    select * from in_airtable
-    union all
-    select * from in_asana
 ),
 
 deals as (
