@@ -14,13 +14,12 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
 from pipelines.errors import ConfigurationError
-from pipelines.sources.files_csv import Quarantined, csv_header, csv_rows
+from pipelines.sources.files_csv import Quarantined, csv_header, csv_rows, day_of
 from pipelines.warehouse import sha256_of
 
 if TYPE_CHECKING:
@@ -165,7 +164,7 @@ def _typed(cells: dict[str, str]) -> Row:
     deal = _DEAL.fullmatch(cells["deal"])
     if deal is None:
         raise ValueError(f"deal {cells['deal']!r} is neither the number of a deal nor its address in HubSpot")
-    first, last = _day("from", cells.get("from", "")), _day("to", cells.get("to", ""))
+    first, last = day_of("from", cells.get("from", "")), day_of("to", cells.get("to", ""))
     if first and last and last < first:
         raise ValueError(f"to {cells['to']} is before from {cells['from']}")
     paid = cells.get("paid_by_us", "").lower()
@@ -180,12 +179,3 @@ def _typed(cells: dict[str, str]) -> Row:
         "valid_to": last,
         "is_paid_by_us": _YES_NO[paid],
     }
-
-
-def _day(name: str, text: str) -> date | None:
-    if not text:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise ValueError(f"{name} {text!r} is not a day like 2026-11-16") from error

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 from dataclasses import dataclass
+from datetime import date
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from pipelines.errors import ConfigurationError
@@ -33,6 +34,16 @@ class Quarantined:
     def place(self) -> str:
         """Where the row stands."""
         return f"{self.file_name}, line {self.line_number}" if self.file_name else f"line {self.line_number}"
+
+
+def day_of(name: str, text: str) -> date | None:
+    """Return the day in a cell, None for an empty one. Raises ValueError that names the column."""
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"{name} {text!r} is not a day like 2026-11-16") from error
 
 
 def csv_header(path: Path) -> list[str]:

@@ -13,12 +13,11 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.errors import ConfigurationError
-from pipelines.sources.files_csv import Quarantined, csv_header, csv_rows
+from pipelines.sources.files_csv import Quarantined, csv_header, csv_rows, day_of
 from pipelines.warehouse import sha256_of
 
 if TYPE_CHECKING:
@@ -102,13 +101,13 @@ def _typed(cells: dict[str, str]) -> Row:
         raise ValueError(f"component {component!r} is not one of {', '.join(sorted(COMPONENTS))}")
     if not _CURRENCY.fullmatch(cells["currency"]):
         raise ValueError(f"currency {cells['currency']!r} is not a three-letter code")
-    first, last = _day("from", cells.get("from", "")), _day("to", cells.get("to", ""))
+    first, last = day_of("from", cells.get("from", "")), day_of("to", cells.get("to", ""))
     if first and last and last < first:
         raise ValueError(f"to {cells['to']} is before from {cells['from']}")
     return {
         "invoice_id": cells["invoice"],
-        "issued_on": _day("date", cells["date"]),
-        "due_on": _day("due", cells.get("due", "")),
+        "issued_on": day_of("date", cells["date"]),
+        "due_on": day_of("due", cells.get("due", "")),
         "deal_ref": cells.get("deal") or None,
         "component": component,
         "service_from_on": first,
@@ -117,15 +116,6 @@ def _typed(cells: dict[str, str]) -> Row:
         "paid_amount": _amount("paid", cells.get("paid", "")),
         "currency": cells["currency"],
     }
-
-
-def _day(name: str, text: str) -> date | None:
-    if not text:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise ValueError(f"{name} {text!r} is not a day like 2026-11-16") from error
 
 
 def _amount(name: str, text: str) -> str | None:
