@@ -81,10 +81,11 @@ def apply_plan(
     home = settings.handoff_home
     held = lock or warehouse.run_lock(home, what=f"handoff apply {path.stem}", started_at=now)
     with held:
-        opened = OpenTargets(settings, rules, sandbox_url, may_write=True) if targets is None else None
-        readers = OpenTargets(settings, rules, sandbox_url, may_write=False) if targets is None else None
-        run = _Applying(Journal(ledger, operator), targets or opened, progress or SilentProgress(), sleep)  # type: ignore[arg-type]
-        run.basis = Basis(targets or readers, rules)  # type: ignore[arg-type]
+        opened = OpenTargets(settings, rules, sandbox_url, may_write=True)
+        # what a change rests on may lie at a vendor that nothing is written to, and needs no keys for writing
+        readers = OpenTargets(settings, rules, sandbox_url, may_write=False)
+        basis = Basis(targets or readers, rules)
+        run = _Applying(Journal(ledger, operator), targets or opened, basis, progress or SilentProgress(), sleep)
         plan_id = path.stem
         try:
             require(rules, operator, Role.operator)
@@ -113,8 +114,7 @@ def apply_plan(
             return _carry_out(run, path, plan, seal, life)
         finally:
             for vendors in (opened, readers):
-                if vendors is not None:
-                    vendors.close()
+                vendors.close()
 
 
 # Carrying out ----------------------------------------------------------------------------------------------------------------
@@ -126,6 +126,7 @@ class _Applying:
 
     journal: Journal
     targets: Targets
+    basis: Basis
     progress: Progress
     sleep: Callable[[float], None]
     settled: list[str] = field(default_factory=list)
@@ -133,7 +134,6 @@ class _Applying:
     done: dict[str, Status] = field(default_factory=dict)
     written_before: frozenset[str] = frozenset()  # changes that an interrupted apply of this plan has written
     left_out: frozenset[str] = frozenset()  # changes that the approver did not choose
-    basis: Basis | None = None
     limited: set[str] = field(default_factory=set)  # vendors that have refused a write because of their limits
     hopeless: dict[str, str] = field(default_factory=dict)  # vendors that refuse everything, with their sentence
 
@@ -213,10 +213,8 @@ def _one(run: _Applying, plan: Plan, planned: Change) -> ChangeResult:
     return refusal or _write(run, plan, change, target, reading)
 
 
-def basis_gone(change: Change, basis: Basis | None) -> ChangeResult | None:
+def basis_gone(change: Change, basis: Basis) -> ChangeResult | None:
     """Return the result of a change that is not to be written because what it rests on is no longer so."""
-    if basis is None:
-        return None
     try:
         gone = basis.objection(change, "when planned")
     except VendorError as error:

@@ -94,6 +94,7 @@ class _Making:
     """What the steps of making one plan share."""
 
     targets: Targets
+    basis: Basis
     placeholders: frozenset[str]
     limits: guards.Limits
     sources: dict[str, SourceState]
@@ -103,7 +104,6 @@ class _Making:
     urls: dict[str, str] = field(default_factory=dict)
     equal: int = 0
     silent: dict[str, str] = field(default_factory=dict)  # vendors that do not answer, with their sentence
-    basis: Basis | None = None
 
     def hold(self, change: Change, why: str) -> None:
         self.held[change.change_id] = HeldBack(change, why)
@@ -159,16 +159,16 @@ def plan_of(
     targets: Targets | None,
 ) -> Plan:
     """Return the plan of these changes, compared with the vendors' live values; ``blocked`` says why some are held back."""
-    opened = OpenTargets(settings, rules, sandbox_url, may_write=False) if targets is None else None
+    opened = OpenTargets(settings, rules, sandbox_url, may_write=False)
     try:
         making = _Making(
-            targets=targets or opened,  # type: ignore[arg-type]
+            targets=targets or opened,
+            basis=Basis(targets or opened, rules),
             placeholders=frozenset(row["placeholder"].casefold() for row in rules.table("rule_placeholders")),
             limits=guards.Limits.of(rules),
             sources=_sources(snapshot_query, rules, now),
             blocked=blocked,
         )
-        making.basis = Basis(making.targets, rules)
         _refuse_to_mix(making.sources, settings)
         run = _run(snapshot_query)
         proposed = in_order(changes)
@@ -181,8 +181,7 @@ def plan_of(
             left = 0
         places = [making.targets.target(system).place for system in sorted({change.system for change in making.kept})]
     finally:
-        if opened is not None:
-            opened.close()
+        opened.close()
     return Plan(
         plan_id=f"plan-{now:%Y%m%dT%H%M%S}Z-{secrets.token_hex(2)}",
         created_at=now,
@@ -260,8 +259,6 @@ def _consider(change: Change, making: _Making) -> None:
 
 def _basis_objection(change: Change, making: _Making) -> str | None:
     """Return why what a change rests on is no longer so, or cannot be looked at."""
-    if making.basis is None:
-        return None
     try:
         gone = making.basis.objection(change, "in the snapshot")
     except ConfigurationError:
