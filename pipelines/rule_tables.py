@@ -44,6 +44,8 @@ REQUIRED_TABLES: Final[dict[str, tuple[str, ...]]] = {
     "rule_delivery_steps": ("step_key", "step_rank", "step_name", "applies_to"),
     "rule_delivery_evidence": ("step_key", "evidence_key", "evidence_rank", "evidence_name", "source"),
     "rule_issue_states": ("content", "state", "outcome"),
+    "rule_usage_tiers": ("from_users", "to_users", "price_per_user"),
+    "rule_milestone_items": ("name_pattern",),
     "rule_rag_statuses": ("rag", "is_action_needed"),
     "rule_staff_users": ("name_pattern",),
     "rule_capacity": ("team", "person", "fte", "hours_per_week", "overhead_ratio"),
@@ -126,7 +128,7 @@ REQUIRED_KEYS: Final[dict[str, frozenset[str]]] = {
             *("delivery_request_repository", "delivery_request_project", "new_engagement_status"),
             *("new_item_status", "budget_alert_email"),
             *("renewal_of_label", "renewed_by_label", "cloud_paid_by_us"),
-            *("capacity_from_stage", "delivery_team", "working_days"),
+            *("capacity_from_stage", "delivery_team", "working_days", "deal_name_pattern", "indirect_fees"),
         }
     ),
     "rule_thresholds": frozenset(
@@ -136,7 +138,13 @@ REQUIRED_KEYS: Final[dict[str, frozenset[str]]] = {
             *("renewal_deal_due_days", "renewal_talk_due_days", "renewal_gap_days", "renewal_overlap_days"),
             *("lapsed_grace_days", "lapsed_notice_days", "lapsed_extension_days", "lapsed_cost_usd"),
             *("lapsed_cost_days", "lapsed_cost_window_days"),
-            *("lapsed_issue_recent_days", "budget_forecast_ratio", "budget_months_reported", "budget_settle_days"),
+            *(
+                "lapsed_issue_recent_days",
+                "lapsed_usage_recent_days",
+                "budget_forecast_ratio",
+                "budget_months_reported",
+                "budget_settle_days",
+            ),
             *("budget_forecast_history_days", "budget_forecast_minimum_days", "budget_no_agreement_usd"),
             *("budget_forecast_interval_deviations", "budget_backtest_months", "budget_anomaly_ratio", "budget_anomaly_usd"),
             *("budget_anomaly_days", "budget_anomaly_window_days", "budget_anomaly_weeks", "budget_anomaly_minimum_weeks"),
@@ -190,6 +198,7 @@ REFERENCES: Final[tuple[tuple[str, str, str, str], ...]] = (
 LOOKUP_PLACES: Final = {
     "deal": ("hubspot", "deals"),
     "community": ("hubspot", "communities"),
+    "company": ("hubspot", "companies"),
     "engagement": ("airtable", "engagements"),
 }
 
@@ -207,12 +216,13 @@ _WHOLE_NUMBERS: Final = frozenset(
     {
         *("stage_rank", "source_rank", "summary_rank", "tag_rank", "window_rank", "step_rank", "evidence_rank", "weight"),
         *("grace_days", "kpi_rank", "every_days"),
-        *("minimum_count", "from_days", "to_days", "sla_days", "max_age_hours", "onboarding_weeks"),
+        *("minimum_count", "from_days", "to_days", "from_users", "to_users", "sla_days", "max_age_hours", "onboarding_weeks"),
     }
 )
 _NUMBERS: Final = frozenset(
     {
         "rate_to_org",
+        "price_per_user",
         "tolerance",
         "prior_ratio",
         "target",

@@ -116,14 +116,14 @@ def test_what_was_snoozed_says_until_when_and_what_was_waived_is_counted(copy_of
     assert "| high, snoozed until 2026-12-01 |" in risks
     assert "| medium, acknowledged |" in risks
     assert "Waived and not listed: 1." in risks
-    assert len(re.findall(r"(?m)^\| (?:high|medium)", risks)) == 2
+    assert len(re.findall(r"(?m)^\| (?:high|medium)", risks)) == 3
 
 
 def test_what_is_missing_from_the_intake_comes_first(demo_home):
     lines = section(page(demo_home, "packet", "1035"), "Intake").strip().splitlines()
-    assert lines[0].startswith("29 of 32 in order.")
-    assert [line.split(" | ")[1] for line in lines[4:7]] == ["missing"] * 3
-    assert {line.split(" | ")[1] for line in lines[7:]} == {"filled"}
+    assert lines[0].startswith("29 of 33 in order.")
+    assert [line.split(" | ")[1] for line in lines[4:8]] == ["missing"] * 4
+    assert {line.split(" | ")[1] for line in lines[8:]} == {"filled"}
 
 
 def test_a_deal_without_an_agreement_says_so(copy_of_demo):

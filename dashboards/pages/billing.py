@@ -28,7 +28,7 @@ def billed_words(row: Row) -> str:
     """Return in words how far a component is billed; what cannot be compared is not known, and not nothing."""
     missing = row["unbilled_amount"]
     if missing is None:
-        return "? other currency"
+        return "? not known" if row["expected_amount"] is None else "? other currency"
     if missing <= 0:
         return "✓ billed"
     if row["due_to_bill_on"] is not None and row["due_to_bill_on"] > row["as_of_on"]:
@@ -63,12 +63,28 @@ _OVERDUE_COLUMNS: Final = (
 )
 
 
+_INVOICE_COLUMNS: Final = (
+    Column("Payment", "payment", text(110)),
+    Column("Invoice", "invoice_id", text(140)),
+    Column("Deal", lambda row: row["deal_name"] or "none", text(250)),
+    Column("What", lambda row: row["component"] or "", text(110)),
+    Column("Of", "issued_on", day_column(104)),
+    Column("Due", "due_on", day_column(104)),
+    Column("Past due", lambda row: row["aging"] or "", text(120)),
+    Column("Amount", "amount", number(110)),
+    Column("Open", "open_amount", number(110)),
+    Column("Currency", "currency", text(80)),
+    RECORD,
+)
+
+
 def show(board: Board) -> None:
     """Show the page."""
     if _has_invoices(board):
         show_findings(board, "billing", nothing="No invoice is missing, late or wrong", most_height=400)
         _show_overdue(board)
         _show_months(board)
+        _show_invoices(board)
     else:
         _show_how_to_import()
         show_findings(board, "billing", nothing="No invoice is missing, late or wrong", most_height=400)
@@ -126,3 +142,18 @@ def _show_months(board: Board) -> None:
             "Nothing that should have been billed fits the filters." if board.filters.are_set else "Nothing was to be billed.",
             icon=":material/info:",
         )
+
+
+def _show_invoices(board: Board) -> None:
+    rows = board.filters.keep(board.reader.records("invoices"), owners=("deal_owner",))
+    heading(
+        "Imported invoices",
+        f'{counted(len(rows), "line")}; what has been due longest first. An empty "Open" means that nobody says what was paid.'
+        if rows
+        else "",
+        board=board,
+        rows=rows,
+        name="invoices",
+    )
+    if rows:
+        show_grid(rows, _INVOICE_COLUMNS, name="Imported invoices, what has been due longest first", most_height=480)

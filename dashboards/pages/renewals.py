@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 import streamlit as st
 
 from dashboards.charts import renewal_timeline
 from dashboards.findings import show_findings
-from dashboards.grids import RECORD, Column, day_column, show_grid, text
+from dashboards.grids import RECORD, Column, day_column, number, show_grid, text
 from dashboards.parts import counted, day, heading, md_escape
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ ICON: Final = ":material/event_repeat:"
 HAS_FILTERS: Final = True
 REPORTS: Final[tuple[str, ...]] = ("renewals-due",)
 
-_SOURCES: Final = {"contract": "", "amendment": " (amended)", "break": " (break)", "target": " (target, not agreed)", "none": ""}
+_SOURCES: Final = {"contract": "", "amendment": " (amended)", "break": " (break)", "auto-renewal": " (renews itself)", "target": " (target, not agreed)", "none": ""}
 
 
 def _ends(row: Row) -> str:
@@ -38,23 +39,41 @@ def _owner(row: Row) -> str:
 
 
 def _renewal(row: Row) -> str:
-    return f"● {row['renewal_stage_name'] or 'exists'}" if row["renewal_deal_id"] else "✗ none"
+    if not row["renewal_deal_id"]:
+        return "✗ none"
+    behind = f", {counted(row['stages_behind'], 'stage')} behind" if row["stages_behind"] else ""
+    return f"{'▲' if behind else '●'} {row['renewal_stage_name'] or 'exists'}{behind}"
 
 
 def _per_year(row: Row) -> str:
-    return "" if row["annual_amount"] is None else f"{row['annual_amount']:,.2f} {row['currency'] or ''}".rstrip()
+    return _money(row["annual_amount"], row["currency"])
+
+
+def _money(amount: Decimal | None, currency: str | None) -> str:
+    return "" if amount is None else f"{amount:,.2f} {currency or ''}".rstrip()
+
+
+def _at_risk(row: Row) -> str:
+    return _money(row["at_risk_amount"], row["currency"])
+
+
+def _chance(row: Row) -> float | None:
+    """Return the chance in percent."""
+    return None if row["renewal_win_ratio"] is None else 100 * row["renewal_win_ratio"]
 
 
 _COLUMNS: Final = (
-    Column("Window", lambda row: row["window_name"] or "No end date", text(118)),
-    Column("Agreement", "deal_name", text(250)),
-    Column("Ends", "effective_end_on", day_column(100)),
-    Column("That is", _ends, text(124)),
-    Column("Renewal deal", _renewal, text(140)),
-    Column("Owner", _owner, text(180)),
-    Column("Last contact", "last_contacted_on", day_column(100)),
-    Column("Notice sent", "expiry_notice_on", day_column(100)),
-    Column("Per year", _per_year, text(120, alignment="right")),
+    Column("Window", lambda row: row["window_name"] or "No end date", text(112)),
+    Column("Agreement", "deal_name", text(210)),
+    Column("Ends", "effective_end_on", day_column(96)),
+    Column("That is", _ends, text(100)),
+    Column("Renewal deal", _renewal, text(130)),
+    Column("Owner", _owner, text(130)),
+    Column("Last contact", "last_contacted_on", day_column(96)),
+    Column("Notice sent", "expiry_notice_on", day_column(96)),
+    Column("Per year", _per_year, text(114, alignment="right")),
+    Column("Chance", _chance, number(70, "%.0f %%")),
+    Column("At risk", _at_risk, text(114, alignment="right")),
     RECORD,
 )
 _DRAWN_DAYS: Final = 365
@@ -91,6 +110,17 @@ def _show_windows(chains: list[Row]) -> None:
     with st.container(horizontal=True, gap="large"):
         for name, count in windows.items():
             st.metric(md_escape(name), count, width="content")
+    at_risk: dict[str, Decimal] = defaultdict(Decimal)
+    for row in chains:
+        if row["is_within_horizon"] and row["at_risk_amount"] is not None:
+            at_risk[row["currency"] or "without a currency"] += row["at_risk_amount"]
+    if at_risk:
+        amounts = ", ".join(f"{amount:,.2f} {currency}" for currency, amount in sorted(at_risk.items()))
+        st.markdown(
+            f"**{md_escape(amounts)} a year at risk** in what has ended or ends soon enough that its renewal work has begun: each "
+            "agreement's amount by year times the chance that it is not renewed. The chance is that of the renewal's stage; without a "
+            "renewal deal that of renewals in general, and none where the renewal was lost or the community leaves."
+        )
 
 
 def _show_timeline(board: Board, chains: list[Row]) -> None:

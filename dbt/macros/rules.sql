@@ -43,3 +43,18 @@
         {{ add_days(as_of(), '-' ~ threshold('stage_lookback_days')) }}
     )
 {%- endmacro %}
+
+{# Days past due in the steps of rule_thresholds.csv (billing_aging_...); null stays null. #}
+{% macro aging_words(days) -%}
+    case
+        when {{ days }} is null then null
+        else coalesce(
+            (
+                select 'up to ' || cast(cast(min(steps.value) as integer) as varchar) || ' days'
+                from {{ ref('rule_thresholds') }} as steps
+                where steps.key like 'billing_aging_%' and steps.value >= {{ days }}
+            ),
+            'more than ' || cast(cast({{ threshold('billing_aging_third_days') }} as integer) as varchar) || ' days'
+        )
+    end
+{%- endmacro %}

@@ -29,6 +29,7 @@ _SYSTEM_NAMES: Final = {"hubspot": "HubSpot", "airtable": "Airtable", "github": 
 _SINGULAR: Final = {
     "deals": "deal",
     "communities": "community",
+    "companies": "company",
     "engagements": "engagement",
     "issues": "issue",
     "tasks": "task",

@@ -24,8 +24,8 @@ _DEAL_URL: Final = re.compile(r"(?:/contacts/(?P<portal>\d+))?/(?:record/0-3|dea
 _LINE_ITEM_URL: Final = re.compile(r"(?:/contacts/(?P<portal>\d+))?/record/0-8/(?P<id>\d+)")
 
 WHERE_TO_GET: Final[dict[Vendor, str]] = {
-    "hubspot": "in HubSpot under Development > Keys > Service keys, with the scopes crm.objects.deals.read and .write and those of "
-    "the community object",
+    "hubspot": "in HubSpot under Development > Keys > Service keys, with the scopes crm.objects.deals.read and .write, those of "
+    "companies and those of the community object",
     "airtable": "at https://airtable.com/create/tokens, with the scopes data.records:write, data.records:read and "
     "schema.bases:read on the one base",
     "github": "on GitHub under Settings > Developer settings > Fine-grained tokens, with Issues: write on the repository and "

@@ -112,6 +112,26 @@ def import_accounts(
     _print_set_aside(accounts)
 
 
+@app.command("billing-sheet")
+def import_billing_sheet(
+    file: Annotated[
+        Path, typer.Argument(help="The cloud-billing sheet, downloaded as CSV: a column for each deal or community.")
+    ],
+    as_of: AsOf = None,
+) -> None:
+    """Load which deals and communities the cloud-billing sheet has a column for; handoff gaps (HG05) read it."""
+    from pipelines.sources.files_billing_sheet import open_billing_sheet_file
+
+    settings, rules = load()
+    try:
+        sheet = open_billing_sheet_file(file)
+    except HandoffError as error:
+        stop(error)
+    _import(sheet, settings, rules, as_of)
+    out.print(f"{sheet.row_count:,} columns of {sheet.path.name} are known to the handoff report.", markup=False)
+    _print_set_aside(sheet)
+
+
 def _import(imported: FileImport, settings: Settings, rules: Rules, as_of: datetime | None) -> None:
     """Load one file into a new snapshot; end the command when that did not come about."""
     from pipelines.sync import as_of_date

@@ -2,6 +2,7 @@
 
     inbox/costs/FILE.csv, .csv.gz, .parquet -> raw_files.focus_costs
     inbox/accounts/FILE.csv                 -> raw_files.accounts
+    inbox/billing-sheet/FILE.csv            -> raw_files.billing_columns
     inbox/invoices/FILE.csv                 -> raw_files.invoices
     inbox/usage/FILE.csv                    -> raw_files.usage
 
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pipelines.errors import ConfigurationError, file_problem
 from pipelines.sources.files import open_focus_file
 from pipelines.sources.files_accounts import open_accounts_file
+from pipelines.sources.files_billing_sheet import open_billing_sheet_file
 from pipelines.sources.files_invoices import open_invoice_file
 from pipelines.sources.files_usage import open_usage_file
 from pipelines.sources.raw import RAW_TABLES
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
     from pipelines.sources.files import FileImport, FocusFile
     from pipelines.sources.files_accounts import AccountsFile
+    from pipelines.sources.files_billing_sheet import BillingSheetFile
     from pipelines.sources.files_csv import Quarantined
     from pipelines.sources.files_invoices import InvoiceFile
     from pipelines.sources.files_usage import UsageFile
@@ -39,7 +42,13 @@ if TYPE_CHECKING:
 
 FOLDER: Final = "inbox"
 # a folder of the inbox -> the raw table that its files fill
-_TABLES: Final = {"costs": "focus_costs", "accounts": "accounts", "invoices": "invoices", "usage": "usage"}
+_TABLES: Final = {
+    "costs": "focus_costs",
+    "accounts": "accounts",
+    "billing-sheet": "billing_columns",
+    "invoices": "invoices",
+    "usage": "usage",
+}
 
 
 @dataclass
@@ -47,7 +56,7 @@ class Inbox:
     """The files of the inbox that are not known yet. ``problems`` holds the sentence of each file that cannot be read."""
 
     path: Path
-    files: list[FocusFile | AccountsFile | InvoiceFile | UsageFile] = field(default_factory=list)
+    files: list[FocusFile | AccountsFile | BillingSheetFile | InvoiceFile | UsageFile] = field(default_factory=list)
     problems: dict[str, str] = field(default_factory=dict)
     transport: Transport | None = None
 
@@ -84,6 +93,7 @@ def look_into(settings: Settings, rules: Rules, earlier: Earlier) -> Inbox:
     openers: dict[str, Callable[[Path], Any]] = {
         "costs": open_focus_file,
         "accounts": open_accounts_file,
+        "billing-sheet": open_billing_sheet_file,
         "invoices": open_invoice_file,
         "usage": partial(open_usage_file, settings=settings, rules=rules),
     }

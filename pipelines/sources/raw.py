@@ -401,6 +401,14 @@ RAW_TABLES: Final[dict[str, dict[str, Columns]]] = {
             "valid_to": "date",
             "is_paid_by_us": "bool",  # null: the file does not say
         },
+        "billing_columns": {  # the columns of the cloud-billing sheet
+            "file_name": "text",
+            "file_sha256": "text",
+            "column_number": "bigint",
+            "header": "text",
+            "deal_id": "text",  # the number in it, alone or in an address
+            "last_filled_line": "bigint",
+        },
         "invoices": {
             "file_name": "text",
             "file_sha256": "text",

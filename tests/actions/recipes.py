@@ -11,7 +11,7 @@ import test_github_fields
 import test_kept_budgets
 from conftest import PROJECT
 from test_tasks import completion, task
-from write_back import change, community_change, deal_url, engagement_changes, issue_change
+from write_back import change, community_change, company_change, deal_url, engagement_changes, issue_change
 
 ENGAGEMENT = test_airtable_recipes.ENGAGEMENT
 CONTACT = "30331"
@@ -111,10 +111,11 @@ RECIPES = [
     Recipe(
         "fill_hubspot_property",
         "hubspot",
-        lambda _: [change("fill"), community_change()],
+        lambda _: [change("fill"), community_change(), company_change()],
         lambda vendors: (
             _set("deals", "1", engagement_url="https://theirs")(vendors),
             _set("communities", "50", community_id="theirs")(vendors),
+            _set("companies", "20", name="theirs")(vendors),
         ),
     ),
     Recipe("create_airtable_engagement", "airtable", lambda _: engagement_changes(), _two_engagements),

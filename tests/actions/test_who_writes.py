@@ -45,6 +45,7 @@ LEFT_OUT = {
     "restore": "it puts files into an empty home and asks nobody",
     "serve": "it stays up, and what it runs is a sync",
     "import accounts": "it reads files, and a sync does the rest",
+    "import billing-sheet": "it reads files, and a sync does the rest",
     "import costs": "it reads a file, and a sync does the rest",
     "import usage": "as above",
     "import invoices": "as above",

@@ -45,6 +45,7 @@ class Vendors:
         self.renewals = {}  # (later deal, earlier deal) -> whether the label stands there
         self.links = {}  # (deal, contact) -> labels
         self.communities = {}
+        self.companies = {}
         self.history = {}
         self.base = "appHandoffDemo000"
         self.engagements = {"recOld": {"fldEngName0000000": "Old"}}  # what changes of a deal's link lead to
@@ -145,6 +146,7 @@ class Vendors:
                         {"name": "cloud_region", "type": "string", "modificationMetadata": {"readOnlyValue": True}},
                         {"name": "cloud_provider", "type": "enumeration", "options": choices},
                         {"name": "community_id", "type": "string"},
+                        {"name": "name", "type": "string"},
                     ]
                 },
             )
@@ -157,11 +159,11 @@ class Vendors:
             return self._tasks(method, path, body)
         if "/associations/" in path:
             return self._associations(method, path, body)
-        match = re.fullmatch(r"/crm/objects/2026-09/(deals|2-4100|line_items)/(\w+)", path)
+        match = re.fullmatch(r"/crm/objects/2026-09/(deals|2-4100|companies|line_items)/(\w+)", path)
         if match[1] == "line_items":
             record = None if match[2] in self.deleted_line_items else {"name": "Managed hub"}
         else:
-            record = {"deals": self.deals, "2-4100": self.communities}[match[1]].get(match[2])
+            record = {"deals": self.deals, "2-4100": self.communities, "companies": self.companies}[match[1]].get(match[2])
         if record is None:
             return Answer(404, {"status": "error", "message": "resource not found"})
         if method == "PATCH":

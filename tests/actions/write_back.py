@@ -130,6 +130,19 @@ def community_change(record_id="50", **columns):
     )
 
 
+def company_change(record_id="20", **columns):
+    return change(
+        f"fill-company-{record_id}",
+        finding_id="missing_intake:deal-1:company_name",
+        object="companies",
+        record_id=record_id,
+        field="company_name",
+        after="Fern University",
+        needs="hubspot",
+        **columns,
+    )
+
+
 def all_recipes():
     return [change("fill-engagement-url-1"), *engagement_changes(), issue_change(), community_change()]
 
@@ -138,6 +151,7 @@ def fill(vendors):
     """Give the double the records that :func:`all_recipes` is about, and others around them."""
     vendors.deals.update({str(number): {"engagement_url": None} for number in range(1, 4)})
     vendors.communities["50"] = {"community_id": "TBD"}
+    vendors.companies["20"] = {"name": None}
     vendors.engagements["recOther"] = {"fldEngName0000000": "Other", "fldEngDealUrl0000": deal_url(777)}
     vendors.issues.append(
         {"id": 9001, "number": 1, "title": "Other", "body": f"see {deal_url(33)}", "html_url": "https://github.com/x/1"}

@@ -127,7 +127,7 @@ def test_the_renewals_page_counts_each_window_and_says_how_far_the_end_is(publis
     ]
     chains = grid(page, "Renewal deal").set_index("Agreement")
     assert chains.loc["Afterglow Astrochemistry comet hub", "That is"] == "5 days ago"
-    assert chains.loc["Silentharbor Acoustics whale hub", "Renewal deal"] == "● engaging"
+    assert chains.loc["Silentharbor Acoustics whale hub", "Renewal deal"] == "▲ engaging, 1 stage behind"
 
 
 def test_the_budget_page_shows_the_month_that_the_address_names(published):

@@ -124,7 +124,7 @@ def test_a_file_that_cannot_be_read_is_named_and_holds_up_no_other(home):
     assert home.amounts() == ["10"]
     assert sorted(inbox.problems) == ["costs/table.parquet", "invoices/wrong.csv", "letters", "loose.csv"]
     assert "lacks the columns" in inbox.problems["invoices/wrong.csv"]
-    assert "Put it into costs, accounts, invoices, usage" in inbox.problems["loose.csv"]
+    assert "Put it into costs, accounts, billing-sheet, invoices, usage" in inbox.problems["loose.csv"]
     assert {row["record_ref"] for row in home.loaded.outcome.quarantine} == set(inbox.problems)
 
 

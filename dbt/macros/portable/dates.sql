@@ -157,6 +157,11 @@
     {{ add_months(day, '12 * ' ~ years) }}
 {%- endmacro %}
 
+{# Calendar years from one day's year to the other's: 2025-12-31 to 2026-01-01 is 1. #}
+{% macro years_between(first, last) -%}
+    (extract(year from {{ last }}) - extract(year from {{ first }}))
+{%- endmacro %}
+
 {# The Monday of the week that holds the day. #}
 {% macro week_start(day) -%}
     cast(date_trunc('week', {{ day }}) as date)

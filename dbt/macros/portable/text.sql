@@ -15,6 +15,10 @@
     unnest(regexp_extract_all({{ text }}, '(?:/contacts/\d+)?/(?:record/0-3|deal)/\d+'))
 {%- endmacro %}
 
+{% macro hubspot_line_item_of(address) -%}
+    regexp_extract({{ address }}, '/record/0-8/(\d+)', 1)
+{%- endmacro %}
+
 {% macro deal_id_of(address) -%}
     regexp_extract({{ address }}, '/(?:record/0-3|deal)/(\d+)', 1)
 {%- endmacro %}

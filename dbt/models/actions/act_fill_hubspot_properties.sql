@@ -79,7 +79,10 @@ derivable as (
             lower(trim(others.community_id)) = communities.derived_id
             or (others.derived_id = communities.derived_id and not others.has_id)
         )
-    where regexp_matches(communities.derived_id, validators.pattern) and others.community_record_id is null
+    where regexp_matches(communities.derived_id, validators.pattern)
+        and others.community_record_id is null
+        -- of several communities of a deal another one may be what lacks it
+        and not communities.has_id
 ),
 
 community_ids as (
@@ -103,10 +106,53 @@ community_ids as (
     group by deals.community_record_id, derivable.community_id, derivable.derived_id, derivable.community_name
 ),
 
+companies as (
+    select * from {{ ref('stg_hubspot__companies') }}
+    where not is_archived
+),
+
+-- every deal of the company is named as deals are, and all of them after the same organisation
+named_alike as (
+    select
+        company_id,
+        min(trim(regexp_extract(deal_name, {{ organisation('deal_name_pattern') }}, 1))) as derived_name,
+        min(deal_name) as deal_name
+    from deals
+    where company_id is not null and not is_archived
+    group by company_id
+    having
+        count(distinct trim(regexp_extract(deal_name, {{ organisation('deal_name_pattern') }}, 1))) = 1
+        and bool_and(coalesce(regexp_matches(deal_name, {{ organisation('deal_name_pattern') }}), false))
+),
+
+company_names as (
+    select
+        'fill:company-' || companies.company_id || ':company_name' as change_id,
+        min(lacking.finding_id) as finding_id,
+        max(lacking.status) as status,
+        'companies' as object,
+        companies.company_id as record_id,
+        'company_name' as field,
+        companies.company_name as before,
+        named_alike.derived_name as after,
+        'The company has no name, and every deal with it is named after ' || named_alike.derived_name || ', as "'
+        || named_alike.deal_name || '" is.' as reason,
+        'medium' as risk,
+        min(lacking.record_url) as record_url
+    from lacking
+    inner join deals on lacking.deal_id = deals.deal_id
+    inner join companies on deals.company_id = companies.company_id
+    inner join named_alike on companies.company_id = named_alike.company_id
+    where lacking.field_key = 'company_name'
+    group by companies.company_id, companies.company_name, named_alike.derived_name, named_alike.deal_name
+),
+
 united as (
     select * from engagement_addresses
     union all
     select * from community_ids
+    union all
+    select * from company_names
 ),
 
 final as (

@@ -1,5 +1,5 @@
--- Links the renewal that an agreement lacks, when one open deal of the same community begins about when the agreement ends,
--- renews nothing else, and fits no other agreement.
+-- Links the renewal that an agreement lacks, when one open deal of the same community or company (two that were merged are one)
+-- begins about when the agreement ends, renews nothing else, and fits no other agreement.
 with
 
 lacking as (
@@ -33,6 +33,22 @@ agreements as (
     group by deal_id
 ),
 
+related as (
+    select
+        earlier.deal_id as earlier_id,
+        later.deal_id as later_id
+    from agreements
+    inner join deals as earlier on agreements.deal_id = earlier.deal_id
+    inner join deals as later on earlier.community_record_id = later.community_record_id
+    union
+    select
+        earlier.deal_id as earlier_id,
+        later.deal_id as later_id
+    from agreements
+    inner join deals as earlier on agreements.deal_id = earlier.deal_id
+    inner join deals as later on earlier.company_id = later.company_id
+),
+
 pairs as (
     select
         agreements.finding_id,
@@ -43,13 +59,15 @@ pairs as (
         later.deal_id as later_id,
         later.deal_name as later_name,
         later.deal_url,
+        coalesce(earlier.community_record_id = later.community_record_id, false) as is_of_community,
         later.start_on,
         count(*) over (partition by earlier.deal_id) as later_count,
         count(*) over (partition by later.deal_id) as earlier_count
     from agreements
     inner join deals as earlier on agreements.deal_id = earlier.deal_id
+    inner join related on earlier.deal_id = related.earlier_id
     inner join deals as later
-        on earlier.community_record_id = later.community_record_id
+        on related.later_id = later.deal_id
         and earlier.deal_id <> later.deal_id
         and not later.is_won
         and not later.is_lost
@@ -70,7 +88,8 @@ final as (
         cast(null as varchar) as before,
         {{ organisation('renewal_of_label') }} as after,
         'if_empty' as policy,
-        later_name || ' begins on ' || {{ day_words('start_on') }} || ' and is the only open deal of the community about when '
+        later_name || ' begins on ' || {{ day_words('start_on') }} || ' and is the only open deal of the '
+        || case when is_of_community then 'community' else 'company' end || ' about when '
         || earlier_name || ' ends, on ' || {{ day_words('effective_end_on') }} || '; it renews nothing else.' as reason,
         'medium' as risk,
         true as is_reversible,

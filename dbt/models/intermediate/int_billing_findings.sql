@@ -19,7 +19,8 @@ loads as (
 
 unbilled as (
     select
-        'UB01:deal-' || expected.deal_id || ':' || expected.component || ':' || {{ month_key('expected.service_from_on') }}
+        'UB01:deal-' || expected.deal_id || ':' || expected.component || ':'
+        || coalesce(expected.line_item_id, {{ month_key('expected.service_from_on') }})
             as finding_id,
         'UB01' as rule_id,
         'deal' as subject_type,
@@ -29,9 +30,14 @@ unbilled as (
         expected.community_name,
         expected.deal_owner,
         {{ add_days('expected.due_to_bill_on', threshold('billing_unbilled_days')) }} as due_on,
-        'The ' || expected.component || ' of ' || expected.deal_name || ' from ' || {{ day_words('expected.service_from_on') }}
-        || ' to ' || {{ day_words('expected.service_to_on') }} || ' should have been billed on '
-        || {{ day_words('expected.due_to_bill_on') }} || ' with '
+        'The ' || expected.component || ' of ' || expected.deal_name
+        || case
+            when expected.line_item_id is null
+                then ' from ' || {{ day_words('expected.service_from_on') }}
+                    || ' to ' || {{ day_words('expected.service_to_on') }}
+            else ''
+        end
+        || ' should have been billed on ' || {{ day_words('expected.due_to_bill_on') }} || ' with '
         || {{ money_words('expected.expected_amount', 'expected.currency') }} || ' (' || expected.expected_basis || '), and '
         || case
             when expected.invoiced_amount = 0 then 'no invoice names it'
@@ -328,17 +334,7 @@ final as (
         cast(null as varchar) as delivery_owner,
         cast(null as varchar) as extra_needs,
         false as is_uncertain,
-        case
-            when days_past_due is null then null
-            else coalesce(
-                    (
-                        select 'up to ' || cast(cast(min(steps.value) as integer) as varchar) || ' days'
-                        from {{ ref('rule_thresholds') }} as steps
-                        where steps.key like 'billing_aging_%' and steps.value >= united.days_past_due
-                    ),
-                    'more than ' || cast(cast({{ threshold('billing_aging_third_days') }} as integer) as varchar) || ' days'
-                )
-        end as aging
+        {{ aging_words('days_past_due') }} as aging
     from united
 )
 

@@ -82,10 +82,22 @@ notices as (
     group by heads.deal_id
 ),
 
+-- the next day on which an agreement that renews itself begins anew
+anniversaries as (
+    select
+        deal_id,
+        {{ years_later('term_end_on', 'greatest(0, ' ~ years_between('term_end_on', as_of()) ~ ')') }} as this_year_on,
+        {{ years_later('term_end_on', '(greatest(0, ' ~ years_between('term_end_on', as_of()) ~ ') + 1)') }} as next_year_on
+    from heads
+    where is_auto_renewed
+),
+
 ended as (
     select
         heads.*,
         case
+            when anniversaries.this_year_on >= {{ as_of() }} then anniversaries.this_year_on
+            when anniversaries.next_year_on is not null then anniversaries.next_year_on
             when
                 heads.next_break_on >= {{ as_of() }}
                 and heads.next_break_on < coalesce(heads.term_end_on, heads.next_break_on + 1)
@@ -93,6 +105,7 @@ ended as (
             else heads.term_end_on
         end as effective_end_on
     from heads
+    left join anniversaries on heads.deal_id = anniversaries.deal_id
 ),
 
 final as (
@@ -110,6 +123,7 @@ final as (
         ended.term_end_on,
         ended.effective_end_on,
         case
+            when ended.is_auto_renewed and ended.effective_end_on is not null then 'auto-renewal'
             when ended.effective_end_on <> ended.term_end_on or ended.term_end_on is null and ended.effective_end_on is not null
                 then 'break'
             else ended.term_end_source

@@ -1,4 +1,5 @@
--- One row per signed deal that imported invoices can say something about: what was billed and what was paid in its currency. Paid
+-- One row per signed deal that imported invoices can say something about: what was billed and what was paid in its currency, with
+-- what the deal says was collected before there were such invoices. Paid
 -- is null where no invoice says what was paid, or one is in another currency: null is not zero.
 with
 
@@ -38,9 +39,9 @@ final as (
         deals.amount,
         deals.currency,
         billed.invoiced_amount,
-        billed.paid_amount,
+        billed.paid_amount + coalesce(deals.collected_before, 0) as paid_amount,
         coalesce(billed.has_other_currency, false) as has_other_currency,
-        billed.paid_amount / nullif(deals.amount, 0) as paid_ratio
+        (billed.paid_amount + coalesce(deals.collected_before, 0)) / nullif(deals.amount, 0) as paid_ratio
     from deals
     cross join epoch
     left join billed on deals.deal_id = billed.deal_id

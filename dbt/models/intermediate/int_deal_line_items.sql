@@ -18,7 +18,8 @@ final as (
     select
         associations.deal_id,
         line_items.line_item_id,
-        line_items.line_item_name
+        line_items.line_item_name,
+        line_items.amount
     from associations
     inner join line_items on associations.line_item_id = line_items.line_item_id
 )

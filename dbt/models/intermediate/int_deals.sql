@@ -107,6 +107,8 @@ final as (
         deals.amount,
         deals.currency,
         deals.prepaid_cloud,
+        deals.prepaid_user_fees,
+        deals.collected_before,
         coalesce(deals.start_on, deals.target_start_on) as start_on,
         deals.start_on as contract_start_on,
         deals.end_on as contract_end_on,
@@ -118,6 +120,8 @@ final as (
             else 'none'
         end as term_end_source,
         deals.next_break_on,
+        -- unless the community has said that it ends
+        deals.auto_renews and coalesce(renewal_statuses.meaning <> 'leaving', true) as is_auto_renewed,
         {{ organisation_date('deals.closed_at') }} as closed_on,
         {{ organisation_date('deals.created_at') }} as created_on,
         {{ organisation_date('deals.last_contacted_at') }} as last_contacted_on,
@@ -129,6 +133,7 @@ final as (
         deals._load_id
     from deals
     left join pipelines on deals.pipeline_id = pipelines.pipeline_id
+    left join {{ ref('rule_renewal_statuses') }} as renewal_statuses on deals.renewal_status = renewal_statuses.renewal_status
     left join stages on deals.pipeline_id = stages.pipeline_id and deals.stage_id = stages.stage_id
     left join handoff_ranks on deals.pipeline_id = handoff_ranks.pipeline_id
     left join stage_names on deals.pipeline_id = stage_names.pipeline_id and deals.stage_id = stage_names.stage_id

@@ -394,12 +394,50 @@ of_accounts as (
     cross join loads
 ),
 
+of_billing_setups as (
+    select
+        finding_id,
+        rule_id,
+        severity,
+        subject_type,
+        subject_id,
+        subject,
+        deal_id,
+        community_name,
+        deal_owner,
+        delivery_owner,
+        due_on,
+        reason,
+        record_url,
+        evidence,
+        extra_needs,
+        is_uncertain,
+        pipeline_name,
+        stage_name,
+        stage_entered_at,
+        handoff_started_on,
+        company_name,
+        owner_name,
+        start_on,
+        end_on,
+        amount,
+        currency,
+        engagement_ids,
+        order_ids,
+        issue_urls,
+        agreement_url,
+        age_business_days
+    from {{ ref('int_billing_setups') }}
+),
+
 final as (
     select * from of_deals_in_handoff
     union all
     select * from of_deals_that_are_gone
     union all
     select * from of_accounts
+    union all
+    select * from of_billing_setups
 )
 
 select * from final

@@ -10,6 +10,10 @@ deals as (
     where scopes.scope in ('handoff', 'before handoff')
 ),
 
+companies as (
+    select * from {{ ref('stg_hubspot__companies') }}
+),
+
 communities as (
     select * from {{ ref('stg_hubspot__communities') }}
 ),
@@ -31,16 +35,20 @@ final as (
         deals.is_uncertain,
         deals.community_record_id,
         deals.community_name,
+        deals.company_id,
         deals.owner_name,
         case when deals.is_owner_active then deals.owner_name end as deal_owner,
         engagements.delivery_owner,
         coalesce(deals.cloud_paid_by = {{ organisation('cloud_paid_by_us') }}, false) as is_hosted_by_us,
         {{ hubspot_url('communities.object_type_id', 'communities.community_record_id') }} as community_url,
+        {{ hubspot_url('companies.object_type_id', 'companies.company_id') }} as company_url,
         deals.properties_json as deal_json,
         communities.properties_json as community_json,
+        companies.properties_json as company_json,
         engagements.fields_json as engagement_json
     from deals
     left join communities on deals.community_record_id = communities.community_record_id
+    left join companies on deals.company_id = companies.company_id
     left join engagements on deals.deal_id = engagements.deal_id
 )
 

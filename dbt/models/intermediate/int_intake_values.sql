@@ -1,5 +1,5 @@
 -- One row per deal, required field and place where its value is looked up, in the order of rule_intake_fields.csv, with what
--- stands there and whether it will do.
+-- stands there and whether it will do. A deal of several communities has such rows for each of them.
 with
 
 requirements as (
@@ -9,6 +9,45 @@ requirements as (
 
 deals as (
     select * from {{ ref('int_intake_deals') }}
+),
+
+communities as (
+    select * from {{ ref('stg_hubspot__communities') }}
+    where not is_archived
+),
+
+linked_communities as (
+    select distinct
+        from_id as deal_id,
+        to_id as community_record_id
+    from {{ ref('stg_hubspot__associations') }}
+    where from_object = 'deals' and to_object = 'communities'
+),
+
+-- the records of a deal, and once more each further community by itself
+records as (
+    select
+        deal_id,
+        cast(null as varchar) as further_community_id,
+        cast(null as varchar) as further_community_name,
+        deal_json,
+        community_json,
+        company_json,
+        engagement_json
+    from deals
+    union all
+    select
+        deals.deal_id,
+        communities.community_record_id as further_community_id,
+        communities.community_name as further_community_name,
+        cast(null as varchar) as deal_json,
+        communities.properties_json as community_json,
+        cast(null as varchar) as company_json,
+        cast(null as varchar) as engagement_json
+    from deals
+    inner join linked_communities on deals.deal_id = linked_communities.deal_id
+    inner join communities on linked_communities.community_record_id = communities.community_record_id
+    where communities.community_record_id <> deals.community_record_id
 ),
 
 fields as (
@@ -54,6 +93,11 @@ places as (
         'communities' as object
     union all
     select
+        'company' as looked_up_in,
+        'hubspot' as system,
+        'companies' as object
+    union all
+    select
         'engagement' as looked_up_in,
         'airtable' as system,
         'engagements' as object
@@ -62,6 +106,8 @@ places as (
 found as (
     select
         requirements.deal_id,
+        records.further_community_id,
+        records.further_community_name,
         requirements.required_since_on,
         lookups.field_key,
         lookups.position,
@@ -80,13 +126,16 @@ found as (
             else coalesce(lookups.fallback_characters_key, lookups.minimum_characters_key)
         end as characters_key,
         case lookups.looked_up_in
-            when 'deal' then {{ json_map('deals.deal_json') }}[vendor_fields.vendor_field]
-            when 'community' then {{ json_map('deals.community_json') }}[vendor_fields.vendor_field]
-            when 'engagement' then {{ json_map('deals.engagement_json') }}[vendor_fields.vendor_field]
+            when 'deal' then {{ json_map('records.deal_json') }}[vendor_fields.vendor_field]
+            when 'community' then {{ json_map('records.community_json') }}[vendor_fields.vendor_field]
+            when 'company' then {{ json_map('records.company_json') }}[vendor_fields.vendor_field]
+            when 'engagement' then {{ json_map('records.engagement_json') }}[vendor_fields.vendor_field]
         end as value
     from requirements
-    inner join deals on requirements.deal_id = deals.deal_id
-    inner join lookups on requirements.field_key = lookups.field_key
+    inner join records on requirements.deal_id = records.deal_id
+    inner join lookups
+        on requirements.field_key = lookups.field_key
+        and (records.further_community_id is null or lookups.looked_up_in = 'community')
     inner join validators on lookups.validator = validators.validator
     inner join places on lookups.looked_up_in = places.looked_up_in
     left join vendor_fields
@@ -107,6 +156,8 @@ lengths as (
 final as (
     select
         found.deal_id,
+        found.further_community_id,
+        found.further_community_name,
         found.required_since_on,
         found.field_key,
         found.position,

@@ -95,6 +95,19 @@ engagements as (
     group by deal_id
 ),
 
+-- somebody used it in the last days that the usage files cover
+usage as (
+    select
+        served.deal_id,
+        max(usage.usage_through_on) as used_through_on,
+        max_by(usage.least_count, usage.usage_through_on) as used_by_count
+    from {{ ref('int_deal_engagements') }} as served
+    inner join {{ ref('int_engagement_usage') }} as usage on served.engagement_id = usage.engagement_id
+    where usage.least_count > 0
+        and {{ days_between('usage.usage_through_on', as_of()) }} <= {{ threshold('lapsed_usage_recent_days') }}
+    group by served.deal_id
+),
+
 lapsed as (
     select
         'lapsed' as kind,
@@ -118,7 +131,8 @@ lapsed as (
         coalesce(
             {{ days_between('issues.touched_on', 'looked.github_seen_on') }} <= {{ threshold('lapsed_issue_recent_days') }}, false
         )
-        and heads.effective_end_on >= cast({{ organisation('handoff_epoch') }} as date) as has_issue_signal
+        and heads.effective_end_on >= cast({{ organisation('handoff_epoch') }} as date) as has_issue_signal,
+        coalesce(usage.used_through_on > heads.effective_end_on, false) as has_usage_signal
     from heads
     cross join looked
     left join covered on heads.deal_id = covered.deal_id
@@ -126,6 +140,7 @@ lapsed as (
     left join head_uncovered on heads.deal_id = head_uncovered.deal_id
     left join engagements on heads.deal_id = engagements.deal_id
     left join issues on heads.deal_id = issues.deal_id
+    left join usage on heads.deal_id = usage.deal_id
     -- costs after a service was taken down are a matter of their own (int_decommissioned_services)
     where covered.deal_id is null and coalesce(engagements.decommissioned_on > {{ as_of() }}, true)
 ),
@@ -159,7 +174,8 @@ never_contracted as (
         max(costs.last_cost_on) as last_cost_on,
         sum(account_days.gross_amount) as uncovered_amount,
         false as has_engagement_signal,
-        false as has_issue_signal
+        false as has_issue_signal,
+        false as has_usage_signal
     from account_days
     inner join costs on account_days.chain_id = costs.chain_id and costs.has_cost_signal
     left join signed_chains on account_days.chain_id = signed_chains.chain_id
@@ -169,7 +185,7 @@ never_contracted as (
 
 united as (
     select * from lapsed
-    where has_cost_signal or has_engagement_signal or has_issue_signal
+    where has_cost_signal or has_engagement_signal or has_issue_signal or has_usage_signal
     union all
     select * from never_contracted
 ),
@@ -214,11 +230,14 @@ final as (
         engagements.extended_until_on,
         engagements.delivery_owner,
         issues.issue_url,
-        issues.touched_on as issue_touched_on
+        issues.touched_on as issue_touched_on,
+        usage.used_through_on,
+        usage.used_by_count
     from united
     left join deals on united.deal_id = deals.deal_id
     left join engagements on united.deal_id = engagements.deal_id
     left join issues on united.deal_id = issues.deal_id
+    left join usage on united.deal_id = usage.deal_id
     where not coalesce(deals.is_rehearsal, false)
 )
 

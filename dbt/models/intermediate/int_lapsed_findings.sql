@@ -26,7 +26,14 @@ worded as (
         case
             when services.has_issue_signal
                 then 'its issue was last touched on ' || {{ day_words('services.issue_touched_on') }}
-        end as issue_words
+        end as issue_words,
+        case
+            when services.has_usage_signal
+                then case
+                        when services.used_by_count = 1 then 'one person'
+                        else 'at least ' || cast(services.used_by_count as varchar) || ' people'
+                    end || ' used it in the days to ' || {{ day_words('services.used_through_on') }}
+        end as usage_words
     from services
 ),
 
@@ -63,7 +70,8 @@ final as (
                     else ''
                 end
         end
-        || ' and is still in use: ' || concat_ws('; ', worded.cost_words, worded.engagement_words, worded.issue_words) || '.'
+        || ' and is still in use: '
+        || concat_ws('; ', worded.cost_words, worded.engagement_words, worded.issue_words, worded.usage_words) || '.'
         || case
             when worded.rule_id = 'LA03' then ' The decision was due on ' || {{ day_words('worded.decision_due_on') }} || '.'
             when worded.kind = 'lapsed' then ' The decision is due on ' || {{ day_words('worded.decision_due_on') }} || '.'
@@ -80,6 +88,7 @@ final as (
             ('uncovered_cost', 'cast(worded.uncovered_amount as decimal(18, 2))', 'aws'),
             ('engagement_status', 'worded.engagement_status', 'airtable'),
             ('issue_touched_on', 'worded.issue_touched_on', 'github'),
+            ('used_through_on', 'worded.used_through_on', 'files'),
         ]) }} as evidence,
         case when worded.has_issue_signal and not worded.has_cost_signal and not worded.has_engagement_signal then 'github' end
             as extra_needs,

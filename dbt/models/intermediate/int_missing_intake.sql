@@ -55,8 +55,13 @@ of_fields as (
         fields.required_since_on,
         fields.weight,
         fields.extra_needs,
-        case when fields.looked_up_in = 'community' then deals.community_url else deals.deal_url end as record_url,
-        fields.field_label || ': '
+        case fields.looked_up_in
+            when 'community' then case when fields.is_worse_elsewhere then deals.deal_url else deals.community_url end
+            when 'company' then coalesce(deals.company_url, deals.deal_url)
+            else deals.deal_url
+        end as record_url,
+        fields.field_label
+        || case when fields.is_worse_elsewhere then ' of ' || fields.lacking_communities else '' end || ': '
         || case fields.field_status
             when 'missing' then 'nothing is filled in.'
             when 'placeholder' then 'only the placeholder "' || trim(fields.value) || '".'
@@ -70,6 +75,11 @@ of_fields as (
                                 || cast(fields.minimum_characters as varchar) || ' are asked for.'
                         else '"' || trim(fields.value) || '" ' || fields.message || '.'
                     end
+        end
+        || case
+            when fields.lacking_communities is not null and not fields.is_worse_elsewhere
+                then ' It is not right with ' || fields.lacking_communities || ' either.'
+            else ''
         end as reason,
         case fields.field_status
             when 'duplicate' then 'Agree which community keeps it and correct the other in HubSpot'

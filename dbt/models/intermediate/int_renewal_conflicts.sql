@@ -48,7 +48,9 @@ no_linked_deal as (
     from heads
     inner join statuses on heads.renewal_status = statuses.renewal_status and statuses.meaning = 'renewing'
     cross join loads
-    where heads.renewal_deal_id is null and coalesce(heads.days_to_end, 0) >= -{{ threshold('lapsed_grace_days') }}
+    where heads.renewal_deal_id is null
+        and coalesce(heads.end_source, '') <> 'auto-renewal'
+        and coalesce(heads.days_to_end, 0) >= -{{ threshold('lapsed_grace_days') }}
 ),
 
 -- a stage is due when the first of its windows begins

@@ -34,6 +34,8 @@ no_renewal_deal as (
     from heads
     cross join loads
     where heads.renewal_deal_id is null
+        -- what renews itself needs no deal
+        and coalesce(heads.end_source, '') <> 'auto-renewal'
         and heads.days_to_end between -{{ threshold('lapsed_grace_days') }} and {{ threshold('renewal_horizon_days') }}
 ),
 
@@ -95,7 +97,9 @@ no_notice as (
         ]) }} as evidence
     from heads
     cross join loads
-    where heads.days_to_end between 0 and {{ threshold('renewal_notice_days') }} and heads.expiry_notice_on is null
+    where heads.days_to_end between 0 and {{ threshold('renewal_notice_days') }}
+        and heads.expiry_notice_on is null
+        and coalesce(heads.end_source, '') <> 'auto-renewal'
 ),
 
 not_taken_down as (

@@ -1,4 +1,5 @@
--- One row per source. Imported invoices are one, too: known from the first on, and what was imported counts as read in every run.
+-- One row per source. Imported invoices are one, too, and so is the billing sheet: known from the first on, and what was imported
+-- counts as read in every run.
 with
 
 statuses as (
@@ -8,6 +9,11 @@ statuses as (
 invoices as (
     select count(*) as invoice_count
     from {{ ref('stg_files__invoices') }}
+),
+
+billing_columns as (
+    select count(*) as column_count
+    from {{ ref('stg_files__billing_columns') }}
 ),
 
 runs as (
@@ -30,6 +36,15 @@ final as (
     from invoices
     cross join runs
     where invoices.invoice_count > 0
+    union all
+    select
+        'billing_sheet' as source,
+        'complete' as status,
+        runs.started_at as last_complete_at,
+        null as error
+    from billing_columns
+    cross join runs
+    where billing_columns.column_count > 0
 )
 
 select * from final

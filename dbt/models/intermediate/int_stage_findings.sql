@@ -156,6 +156,12 @@ of_moves as (
     cross join loads
 ),
 
+records as (
+    select * from {{ ref('int_stage_records') }}
+    union all
+    select * from {{ ref('int_deal_upkeep') }}
+),
+
 of_records as (
     select
         findings.finding_id,
@@ -177,7 +183,7 @@ of_records as (
         findings.dwell_seconds,
         findings.evidence_mode,
         true as is_still_violating
-    from {{ ref('int_stage_records') }} as findings
+    from records as findings
     inner join deals on findings.deal_id = deals.deal_id
 ),
 

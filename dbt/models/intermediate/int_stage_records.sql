@@ -66,28 +66,8 @@ overdue as (
     where not deals.is_won and not deals.is_lost and deals.closed_on < {{ as_of() }}
 ),
 
--- the last amount that counted when the deal was won, against what came after the time for a slip of the hand
-amounts as (
-    select
-        entries.deal_id,
-        entries.amount,
-        entries.set_at,
-        entries.set_at <= {{
-            add_seconds('open_visits.entered_at', minutes_in_seconds(threshold('stage_misclick_minutes')))
-        }} as is_of_the_sale
-    from {{ ref('stg_hubspot__amount_entries') }} as entries
-    inner join deals on entries.deal_id = deals.deal_id and deals.is_won
-    inner join open_visits on deals.deal_id = open_visits.deal_id and deals.stage_id = open_visits.stage_id
-),
-
 sold as (
-    select
-        deal_id,
-        max_by(amount, set_at) filter (where is_of_the_sale) as sold_amount,
-        max_by(amount, set_at) filter (where not is_of_the_sale) as changed_amount,
-        max(set_at) filter (where not is_of_the_sale) as changed_at
-    from amounts
-    group by deal_id
+    select * from {{ ref('int_sold_amounts') }}
 ),
 
 changed as (

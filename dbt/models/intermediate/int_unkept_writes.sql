@@ -21,6 +21,10 @@ communities as (
     select * from {{ ref('stg_hubspot__communities') }}
 ),
 
+companies as (
+    select * from {{ ref('stg_hubspot__companies') }}
+),
+
 engagements as (
     select * from {{ ref('int_engagements') }}
 ),
@@ -35,6 +39,7 @@ named as (
         coalesce(
             deals.deal_name,
             communities.community_name,
+            companies.company_name,
             engagements.engagement_name,
             checks.object || ' ' || coalesce(checks.record_id, checks.change_id)
         ) as subject
@@ -43,6 +48,7 @@ named as (
     inner join runs on checks.written_at > runs.started_at - to_days(cast({{ threshold('unkept_write_days') }} as integer))
     left join deals on checks.object = 'deals' and checks.record_id = deals.deal_id
     left join communities on checks.object = 'communities' and checks.record_id = communities.community_record_id
+    left join companies on checks.object = 'companies' and checks.record_id = companies.company_id
     left join engagements on checks.object = 'engagements' and checks.record_id = engagements.engagement_id
     where checks.status = 'did_not_stick'
 ),

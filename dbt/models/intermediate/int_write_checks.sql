@@ -30,6 +30,13 @@ records as (
     from {{ ref('stg_hubspot__communities') }}
     union all
     select
+        'hubspot' as system,
+        'companies' as object,
+        company_id as record_id,
+        {{ json_map('properties_json') }} as cells
+    from {{ ref('stg_hubspot__companies') }}
+    union all
+    select
         'airtable' as system,
         'engagements' as object,
         engagement_id as record_id,

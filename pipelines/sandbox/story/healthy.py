@@ -136,7 +136,7 @@ def _ends_today(book: Storybook) -> None:
 
 def _euro_without_rate(book: Storybook) -> None:
     # Kitewing: sold in euros, for which map_fx_rates.csv has no rate; the community pays its cloud itself.
-    # Nothing follows: the amount in dollars is unknown, not zero, and no rule of these reports needs it; the region is not asked for.
+    # FX01, and nothing else: the amount in dollars is unknown, not zero, and no other rule needs it; the region is not asked for.
     community = book.community(7, "Kitewing Hydrology")
     book.deal(
         community, "1007", "Kitewing Hydrology hub", won("2026-09-14"), start="2026-10-01", end="2027-09-30",

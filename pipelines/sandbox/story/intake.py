@@ -128,10 +128,11 @@ def _no_community(book: Storybook) -> None:
 
 def _half_empty_form(book: Storybook) -> None:
     # Foxglove: won, and the form is half empty: missing_intake for amount (unset), membership_level (an empty text, as HubSpot
-    # also sends) and context_data.
+    # also sends), context_data and company_name: HubSpot made the company from an e-mail's domain, and nobody gave it a name. The
+    # deal is named as deals are, so the company's name is known from there.
     # Nothing else: nobody has answered for all contexts at once, and an unknown amount makes no other finding.
-    community = book.community(35, "Foxglove Pharmacology", fields={"context_data": None})
+    community = book.community(35, "Foxglove Pharmacology", fields={"context_data": None}, is_company_named=False)
     book.deal(
-        community, "1035", "Foxglove Pharmacology hub", won("2026-09-14"), start="2026-10-01", end="2027-09-30",
+        community, "1035", "[26] Foxglove Pharmacology", won("2026-09-14"), start="2026-10-01", end="2027-09-30",
         delivery=Delivery("Foxglove"), properties={"amount": None, "membership_level": ""},
     )

@@ -94,7 +94,7 @@ def _ending(
 def _silence_before_the_end(book: Storybook) -> None:
     # Silentharbor: agreements that end within 60 days, all with an open renewal deal (no RN01), where something was not said.
     # 1037   ends in exactly 60 days; last contact on deal and renewal 31 days ago: RN04.
-    # 10375  ends in 45 days; talked to last week, but the owner of both deals has left: RN04.
+    # 10375  ends in 45 days; talked to last week, but the owner of both deals has left: RN04, and OW01 for each.
     # 10376  ends in 55 days; last contact exactly 30 days ago: nothing.
     # 10377  ends in 50 days; silent on the deal since July, but the renewal was talked about last week: nothing.
     # 10378  ends in exactly 60 days; talked to, but no expiry notice recorded: RN10. The other four have one.

@@ -100,6 +100,7 @@ class Storybook:
         *,
         slug: str | None = None,
         fields: Mapping[str, str | None] | None = None,
+        is_company_named: bool = True,
         community_people: People | None = None,
     ) -> Community:
         """Add a community, its company and three contacts; ``fields`` replaces or (None) empties what it says of itself.
@@ -111,7 +112,10 @@ class Storybook:
         community = Community(number, name, slug, f"40{number:02d}", f"20{number:02d}")
         created = "2024-01-15T18:00:00.000Z"
         self.portal.add(
-            "companies", community.company_id, {"name": f"{name} Institute", "domain": f"{slug}.example"}, created_at=created
+            "companies",
+            community.company_id,
+            {"name": f"{name} Institute" if is_company_named else None, "domain": f"{slug}.example"},
+            created_at=created,
         )
         self.portal.add(
             "communities", community.record_id, _complete_community(name, slug) | dict(fields or {}), created_at=created

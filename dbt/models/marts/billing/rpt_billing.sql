@@ -11,6 +11,7 @@ final as (
         deal_url as record_url,
         community_name,
         component,
+        line_item_id,
         service_from_on,
         service_to_on,
         due_to_bill_on,
@@ -18,6 +19,11 @@ final as (
         expected_basis,
         cast(invoiced_amount as decimal(18, 2)) as invoiced_amount,
         cast(unbilled_amount as decimal(18, 2)) as unbilled_amount,
+        case
+            when expected_amount is null then 'expected amount not known'
+            when unbilled_amount is null then 'in another currency'
+            else 'known'
+        end as confidence,
         invoice_ids,
         currency,
         {{ as_of() }} as as_of_on

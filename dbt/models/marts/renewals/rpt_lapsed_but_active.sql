@@ -32,7 +32,8 @@ final as (
             ', ',
             case when has_cost_signal then 'cost' end,
             case when has_engagement_signal then 'engagement' end,
-            case when has_issue_signal then 'issues' end
+            case when has_issue_signal then 'issues' end,
+            case when has_usage_signal then 'usage' end
         ) as signals,
         cost_class,
         cast(daily_burn_amount as decimal(18, 2)) as daily_burn_usd,
@@ -43,6 +44,8 @@ final as (
         engagement_status,
         issue_url,
         issue_touched_on,
+        used_through_on,
+        cast(used_by_count as integer) as used_by_count,
         extended_until_on,
         decision_due_on,
         renewal_status,

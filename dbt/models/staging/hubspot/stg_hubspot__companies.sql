@@ -13,6 +13,8 @@ final as (
     select
         source.id as company_id,
         nullif(trim(source.properties[fields.company_name]), '') as company_name,
+        source.object_type_id,
+        source.properties_json,
         coalesce(source.archived, false) as is_archived,
         source._dlt_load_id as _load_id
     from source

@@ -10,7 +10,8 @@ fields as (
         'deal_name', 'pipeline_id', 'stage_id', 'deal_type', 'amount', 'currency', 'closed_on', 'created_at', 'owner_id',
         'start_on', 'end_on', 'target_start_on', 'target_end_on', 'amended_end_on', 'next_break_on',
         'agreement_url', 'is_agreement_executed', 'engagement_url', 'renewal_status', 'membership_level',
-        'cloud_provider', 'cloud_region', 'cloud_paid_by', 'prepaid_cloud', 'last_contacted_at', 'merged_ids', 'capacity_checked_on',
+        'cloud_provider', 'cloud_region', 'cloud_paid_by', 'prepaid_cloud', 'prepaid_user_fees', 'collected_before', 'auto_renews', 'last_contacted_at',
+        'merged_ids', 'capacity_checked_on',
     ]) }}
 ),
 
@@ -33,7 +34,10 @@ final as (
         nullif(trim(source.properties[fields.currency]), '') as currency,
         try_cast(source.properties[fields.amount] as decimal(18, 2)) as amount,
         try_cast(source.properties[fields.prepaid_cloud] as decimal(18, 2)) as prepaid_cloud,
+        try_cast(source.properties[fields.prepaid_user_fees] as decimal(18, 2)) as prepaid_user_fees,
+        try_cast(source.properties[fields.collected_before] as decimal(18, 2)) as collected_before,
         coalesce(lower(source.properties[fields.is_agreement_executed]) = 'true', false) as is_agreement_executed,
+        coalesce(lower(source.properties[fields.auto_renews]) = 'true', false) as auto_renews,
         {{ hubspot_date('source.properties[fields.start_on]') }} as start_on,
         {{ hubspot_date('source.properties[fields.end_on]') }} as end_on,
         {{ hubspot_date('source.properties[fields.target_start_on]') }} as target_start_on,

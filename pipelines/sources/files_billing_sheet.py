@@ -1,0 +1,105 @@
+"""The columns of the cloud-billing sheet, so that a deal whose costs nobody has made a column for is found.
+
+    FILE.csv, FILE.csv.gz (the sheet, downloaded as CSV) -> raw_files.billing_columns
+
+The first line is the header: a column for each deal or community, called by the deal's number, its address in HubSpot or its name, or
+by the community's name or id. What stands below is read only for the last line in which a column holds something. Columns without a
+name are passed over; a name that stands there twice is set aside, since nobody can tell which of the two is meant.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from pipelines.errors import ConfigurationError
+from pipelines.sources.files_csv import Quarantined, csv_header, csv_rows
+from pipelines.warehouse import sha256_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipelines.sources.landing import Landing
+    from pipelines.transport import Transport
+
+Row = dict[str, Any]
+
+TABLE: Final = "billing_columns"
+# a number alone, or an address such as .../contacts/<portal>/record/0-3/<id> anywhere in the name
+_DEAL: Final = re.compile(r"^\s*(\d{4,})\s*$|/(?:record/0-3|deal)/(\d+)")
+
+
+@dataclass
+class BillingSheetFile:
+    """One file to import. Reading it fills ``row_count`` (columns) and ``quarantine``."""
+
+    path: Path
+    sha256: str
+    row_count: int = 0
+    quarantine: list[Quarantined] = field(default_factory=list)
+    transport: Transport | None = None
+
+    @property
+    def places(self) -> list[tuple[str, str]]:
+        """This file."""
+        return [(TABLE, self.path.name)]
+
+    def land(self, landing: Landing, folder: Path) -> None:  # noqa: ARG002 - the file is here already
+        """Replace what an earlier import of the same file, or of a file of that name, left; other files stay as they are."""
+        landing.keep_others(TABLE)
+        landing.keep(TABLE, "file_sha256 <> ? and file_name <> ?", self.sha256, self.path.name)
+        landing.add(TABLE, self.rows(), key=("file_name", "column_number"))
+        landing.quarantine.extend(
+            {
+                "table_name": TABLE,
+                "record_ref": f"{self.path.name}, line {item.line_number}",
+                "reason": item.reason,
+                "payload": item.payload,
+            }
+            for item in self.quarantine
+        )
+
+    def rows(self) -> list[Row]:
+        """Return a row for each column that has a name of its own, shaped like ``raw_files.billing_columns``."""
+        header = [name.strip() for name in csv_header(self.path)]
+        counted = Counter(name for name in header if name)
+        last_lines: dict[str, int] = {}
+        for line_number, cells in csv_rows(self.path, self.quarantine):
+            last_lines |= {name.strip(): line_number for name, value in cells.items() if value.strip()}
+        for name, count in counted.items():
+            if count > 1:
+                reason = f"{count} columns are called {name!r}; call each by one deal or community"
+                self.quarantine.append(Quarantined(1, reason, name))
+        columns = [
+            {
+                "file_name": self.path.name,
+                "file_sha256": self.sha256,
+                "column_number": number,
+                "header": name,
+                "deal_id": _deal_of(name),
+                "last_filled_line": last_lines.get(name),
+            }
+            for number, name in enumerate(header, start=1)
+            if counted[name] == 1
+        ]
+        self.row_count = len(columns)
+        return columns
+
+
+def open_billing_sheet_file(path: Path) -> BillingSheetFile:
+    """Check that ``path`` is the CSV of a sheet. Raises ConfigurationError that says what is missing."""
+    if not path.is_file():
+        raise ConfigurationError(f"{path} does not exist. Download the sheet as CSV and give that file.")
+    names = [name for name in csv_header(path) if name.strip()]
+    if len(names) < 2:
+        raise ConfigurationError(
+            f"{path} is not a billing sheet: its first line names {len(names)} columns. It needs one for the months and one for each deal."
+        )
+    return BillingSheetFile(path, sha256_of(path))
+
+
+def _deal_of(header: str) -> str | None:
+    found = _DEAL.search(header)
+    return (found[1] or found[2]) if found else None
