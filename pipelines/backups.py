@@ -267,6 +267,7 @@ def _restore_snapshot(home: Path, folder: Path, at: datetime) -> int:
     shutil.rmtree(building.parent, ignore_errors=True)
     warehouse.make_private_folder(building.parent)
     contents = Contents.from_json(json.loads((folder / _SCHEMA).read_text(encoding="utf-8")))
+    warehouse.new_file(building)
     with duckdb.connect(str(building)) as connection:
         connection.execute("set TimeZone = 'UTC'")
         contents.make(connection, lambda schema, table: f"read_parquet({literal(folder / _parquet_name(schema, table))})")

@@ -134,6 +134,7 @@ def _purge_version(layout: warehouse.Layout, version: Path, identity: Identity, 
             return 0
         building = layout.building_file
         warehouse.make_private_folder(building.parent)
+        warehouse.new_file(building)
         with duckdb.connect(str(building)) as connection:
             connection.execute("set TimeZone = 'UTC'")
             connection.execute(f"attach {literal(copy)} as cleaned (read_only)")

@@ -314,8 +314,9 @@ def _share_one_arena() -> None:
         mallopt(_M_ARENA_MAX, 1)
 
 
-def prepare_dbt(*, building_file: Path, rules_dir: Path) -> None:
-    """Tell dbt's profile and project where the private copy and the rule tables are, and that its telemetry stays off."""
+def prepare_dbt(*, building_file: Path, rules_dir: Path, as_of: date | None = None) -> None:
+    """Tell dbt where the private copy and the rule tables are, which day the reports speak of, and that its telemetry stays off."""
     os.environ["HANDOFF_BUILD_FILE"] = str(building_file)
     os.environ["HANDOFF_RULES_DIR"] = os.path.relpath(rules_dir, PROJECT_ROOT / "dbt")
+    os.environ["HANDOFF_AS_OF"] = as_of.isoformat() if as_of else ""  # empty: the variable of dbt_project.yml
     os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"

@@ -53,7 +53,7 @@ def build(
     Unit tests are a matter of the code, not of the data: ``make test`` runs them, a sync does not. Raises ConfigurationError when
     the project does not compile (a broken rule table), HandoffError when dbt itself fails.
     """
-    prepare_dbt(building_file=building_file, rules_dir=rules_dir)
+    prepare_dbt(building_file=building_file, rules_dir=rules_dir, as_of=as_of)
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager  # noqa: PLC0415 - seconds; only a build pays them
     from dbt.cli.main import dbtRunner  # noqa: PLC0415
 
@@ -68,10 +68,12 @@ def build(
         # constant below HANDOFF_HOME: partial parsing reads what the last run left there
         *("--target-path", str(work_folder / "dbt_target")),
         *("--log-path", str(work_folder / "dbt_logs")),
-        *("--vars", f"{{as_of_date: '{as_of.isoformat()}'}}"),
         *("--exclude-resource-type", "unit_test"),
         *(("--select", f"+{only_for}", "--exclude-resource-type", "test") if only_for else ()),
         "--quiet",
+        # what a build says of each node, and not the 100,000 lines of its every step; nobody reads the manifest as JSON either
+        *("--log-level-file", "info"),
+        "--no-write-json",
     ]
     try:
         with contextlib.redirect_stdout(io.StringIO()):
