@@ -23,7 +23,14 @@ ICON: Final = ":material/event_repeat:"
 HAS_FILTERS: Final = True
 REPORTS: Final[tuple[str, ...]] = ("renewals-due",)
 
-_SOURCES: Final = {"contract": "", "amendment": " (amended)", "break": " (break)", "auto-renewal": " (renews itself)", "target": " (target, not agreed)", "none": ""}
+_SOURCES: Final = {
+    "contract": "",
+    "amendment": " (amended)",
+    "break": " (break)",
+    "auto-renewal": " (renews itself)",
+    "target": " (target, not agreed)",
+    "none": "",
+}
 
 
 def _ends(row: Row) -> str:
