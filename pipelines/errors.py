@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from pipelines.redaction import redacted
+
+# what the operating system says of a disk, as others repeat it
+_OF_THE_DISK: Final = (
+    "No space left on device",
+    "File too large",
+    "Disk quota exceeded",
+    "Read-only file system",
+    "Could not write file",
+)
 
 
 class HandoffError(Exception):
@@ -77,8 +86,21 @@ class HostRefused(VendorError):
 
 
 def file_problem(error: OSError) -> ConfigurationError:
-    """Return what the operating system refuses about a file, as a sentence with the next step."""
+    """Return what the operating system refuses about a file, as a sentence with the next step; of a copy or a move about its target."""
     return ConfigurationError(
-        f"{error.filename or 'A file'} cannot be used ({error.strerror or error}). Let this user read and write it, make room on "
+        f"{error.filename2 or error.filename or 'A file'} cannot be used ({error.strerror or error}). Let this user read and write it, make room on "
         "its disk if that is full, and run the command again."
+    )
+
+
+def disk_problem(error: BaseException) -> ConfigurationError | None:
+    """Return the sentence when the disk is what refused, else None: DuckDB and dbt say so in errors of their own."""
+    if isinstance(error, OSError):
+        return file_problem(error)
+    words = " ".join(str(error).split())
+    if not any(word in words for word in _OF_THE_DISK):
+        return None
+    return ConfigurationError(
+        f"The disk refused what had to be written ({words[:300]}). Make room on it, or let this user write there, and run the command "
+        "again; the last snapshot stays in use."
     )

@@ -23,7 +23,7 @@ from pipelines.actions import closing, marks
 from pipelines.actions.opening import OpenTargets, Targets
 from pipelines.checks import ShrinkGuard
 from pipelines.drift import record_drift
-from pipelines.errors import ConfigurationError, HandoffError
+from pipelines.errors import ConfigurationError, HandoffError, disk_problem
 from pipelines.extract import COMPLETE, STALE, SourceOutcome, count_rows, land, restore_tables
 from pipelines.ledger import Ledger
 from pipelines.logs import STREAM
@@ -149,6 +149,12 @@ def sync(
         except HandoffError as error:
             exit_code = error.exit_code
             raise
+        except (OSError, duckdb.Error) as error:
+            known = disk_problem(error)
+            if known is None:
+                raise
+            exit_code = known.exit_code
+            raise known from error
         finally:
             result.seconds = (clock.now() - started_at).total_seconds()
             ledger.record_run_finished(

@@ -11,7 +11,7 @@ import io
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from pipelines.errors import ConfigurationError, HandoffError
+from pipelines.errors import ConfigurationError, HandoffError, disk_problem
 from pipelines.settings import PROJECT_ROOT, prepare_dbt
 
 if TYPE_CHECKING:
@@ -81,6 +81,9 @@ def build(
     finally:
         DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
     if outcome.exception is not None:
+        refused = disk_problem(outcome.exception)
+        if refused is not None:
+            raise refused from outcome.exception
         raise ConfigurationError(
             f"The models could not be built: {_one_line(str(outcome.exception))} "
             f"If you changed a rule table in {rules_dir}, undo that change and run again; else please report this."

@@ -10,6 +10,8 @@ import sys
 
 from pipelines.settings import PROJECT_ROOT
 
+HOSTS_FILE = "hosts.txt"  # beside the shared home: which hosts its sync connected to (tests/watched)
+
 
 def shared_demo_home(tmp_path_factory):
     """Return a HANDOFF_HOME with the synced demo; read it only, or take a copy with :func:`copied`."""
@@ -23,16 +25,17 @@ def shared_demo_home(tmp_path_factory):
     with (home.parent / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not done.exists():
-            run_command("sync", home)
+            watched = f"{PROJECT_ROOT}{os.pathsep}{PROJECT_ROOT / 'tests/watched'}"
+            run_command("sync", home, PYTHONPATH=watched, WATCHED_HOSTS=str(home.parent / HOSTS_FILE))
             done.touch()
     return home
 
 
-def run_command(name, home):
+def run_command(name, home, **environment):
     """Run a command of handoff over ``home`` in a process of its own."""
     ended = subprocess.run(
         [sys.executable, "-m", "pipelines.cli", name],
-        env=os.environ | {"HANDOFF_HOME": str(home), "PYTHONPATH": str(PROJECT_ROOT)},
+        env=os.environ | {"HANDOFF_HOME": str(home), "PYTHONPATH": str(PROJECT_ROOT)} | environment,
         cwd=home.parent,
         capture_output=True,
         text=True,

@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import json
 import shutil
+import time
 import urllib.request
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -131,10 +132,15 @@ def control_requests(sandbox):
         ("aws", "aws_access_key_id", "AWS_ACCESS_KEY_ID"),
     ],
 )
-def test_a_wrong_token_is_named_after_one_question(served, home, rules, *, vendor, setting, variable):
+def test_a_wrong_token_is_named_after_one_question(served, home, rules, record_property, *, vendor, setting, variable):
+    settings = settings_of(served, home, **{setting: "wrong"})
+    began = time.monotonic()
     with pytest.raises(Unauthorized) as caught:
-        probe(vendor, settings_of(served, home, **{setting: "wrong"}), rules)
+        probe(vendor, settings, rules)
+    took = time.monotonic() - began
+    assert took < 5
     assert variable in caught.value.sentence
+    record_property("most", ("a wrong token is named after", round(took, 1), "s"))
     assert len(control_requests(served)) == 1
 
 
@@ -149,7 +155,7 @@ def refuse(served, vendor, path, **fault):
     control(served, "faults", {"kind": "403", "vendor": vendor, "path": path, "occurrence": "every"} | fault)
 
 
-def test_every_missing_scope_of_hubspot_is_named_once_and_the_rest_is_read(served, home, rules):
+def test_every_missing_scope_of_hubspot_is_named_once_and_the_rest_is_read(served, home, rules, record_property):
     for word in ("orders", "line_items"):
         scopes = {"message": "no", "errors": [{"context": {"requiredGranularScopes": [f"crm.objects.{word}.read"]}}]}
         refuse(served, "hubspot", f"/(properties|objects)/2026-09/{word}", kind="answer", status=403, body=scopes)
@@ -159,6 +165,7 @@ def test_every_missing_scope_of_hubspot_is_named_once_and_the_rest_is_read(serve
     for sentence, word in zip(access.to_do, ("orders", "line_items"), strict=True):
         assert f"missing scopes: crm.objects.{word}.read" in sentence
         assert "Add the scope to the service key" in sentence
+    record_property("counted", "missing permissions named with where to get them")
 
 
 def test_a_key_of_hubspot_without_any_scope_is_one_thing_to_do(served, home, rules):
@@ -177,13 +184,14 @@ def test_a_key_of_hubspot_without_any_scope_is_one_thing_to_do(served, home, rul
         ("aws", "DescribeBudgets", ["DescribeBudgets", "budgets:ViewBudget"]),
     ],
 )
-def test_a_missing_permission_is_named_with_where_to_get_it(served, home, rules, *, vendor, path, words):
+def test_a_missing_permission_is_named_with_where_to_get_it(served, home, rules, record_property, *, vendor, path, words):
     refuse(served, vendor, path)
     access = probe(vendor, settings_of(served, home), rules)
     [sentence] = access.to_do
     for word in words:
         assert word in sentence, (word, sentence)
     assert access.fine, "what can be read is still said"
+    record_property("counted", "missing permissions named with where to get them")
 
 
 def test_an_identity_that_may_not_see_the_organization_can_still_be_used(served, home, rules):

@@ -81,13 +81,14 @@ def test_a_vendor_that_stops_is_named_and_the_sync_goes_on(stopped):
     assert "STALE since" in run(stopped.home, "report", "findings").stderr
 
 
-def test_nothing_is_resolved_or_found_because_a_vendor_does_not_answer(stopped, before):
+def test_nothing_is_resolved_or_found_because_a_vendor_does_not_answer(stopped, before, record_property):
     assert set(stopped.findings) == set(before)
     [resolved] = rows(stopped.home, "select count(*) as n from marts.fct_finding_states where state = 'resolved'")
     assert resolved["n"] == 0
+    record_property("counted", "vendors down, no finding came or went")
 
 
-def test_every_rule_that_needs_a_stopped_vendor_says_so(stopped):
+def test_every_rule_that_needs_a_stopped_vendor_says_so(stopped, record_property):
     """All rules, those without a finding in the story as well."""
     gates = {row["rule_id"]: row["gate"] for row in rows(stopped.home, "select rule_id, gate from marts.rpt_rule_evaluations")}
     assert set(gates) == set(RULES)
@@ -96,6 +97,8 @@ def test_every_rule_that_needs_a_stopped_vendor_says_so(stopped):
             assert gate == "not_evaluated", rule_id  # none was ever imported
         else:
             assert gate == ("stale" if depends(rule_id, stopped.vendor) else "evaluated"), rule_id
+    record_property("counted", "vendors down, each rule that depends on them says so")
+    record_property("tried", len(gates))
 
 
 def test_every_rule_has_a_finding_in_the_story_or_is_named_here(before):
@@ -117,7 +120,7 @@ def test_a_vendor_that_stops_neither_resolves_nor_opens_what_depends_on_it(stopp
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("vendor", VENDORS)
-def test_a_vendor_that_never_answered_is_not_evaluated(home, served, vendor):
+def test_a_vendor_that_never_answered_is_not_evaluated(home, served, vendor, record_property):
     home.parent.mkdir(exist_ok=True)
     control(served, f"vendors/{vendor}", {"up": False})
     done = run(home, "sync", SANDBOX_PORT=port_of(served))
@@ -127,3 +130,4 @@ def test_a_vendor_that_never_answered_is_not_evaluated(home, served, vendor):
     assert not extra, "an outage must not look like something missing"
     report = run(home, "report", "findings")
     assert "NOT EVALUATED" in report.stderr
+    record_property("counted", "vendors that never answered, nothing said to be missing")

@@ -112,7 +112,7 @@ def test_a_credential_with_a_strange_name_is_refused(place):
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_the_line_of_cron_writes_to_people_only_when_they_must_do_something(place, code):
+def test_the_line_of_cron_writes_to_people_only_when_they_must_do_something(place, code, record_property):
     lines = [line for line in (DEPLOY / "cron/handoff.cron").read_text().splitlines() if re.match(r"[\d*]", line)]
     assert len(lines) == 2
     for line in lines:
@@ -121,6 +121,7 @@ def test_the_line_of_cron_writes_to_people_only_when_they_must_do_something(plac
         assert user == "handoff"
     done = shell(lines[0].split(None, 6)[6].replace("sync --brief", "sync --brief >/dev/null"), place, CODE=str(code))
     assert done.stdout == ("log line\n" if code in {2, 4} else "")
+    record_property("counted", "exit codes read rightly by cron, GitHub Actions and n8n")
 
 
 def workflow():
@@ -132,12 +133,13 @@ def step(name):
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_the_step_of_the_workflow_fails_where_somebody_must_act(place, code):
+def test_the_step_of_the_workflow_fails_where_somebody_must_act(place, code, record_property):
     output = place.parent / "output"
     done = shell("set -e\n" + step("Sync")["run"], place, program="/bin/bash", CODE=str(code), GITHUB_OUTPUT=str(output))
     assert done.returncode == (code if code in {2, 4} else 0)
     assert output.read_text() == f"code={code}\n"
     assert json.loads((place / "summary.json").read_text())["called"] == "sync --json"
+    record_property("counted", "exit codes read rightly by cron, GitHub Actions and n8n")
 
 
 def test_the_state_of_a_run_reaches_the_next_and_a_first_run_has_none(place, tmp_path):
@@ -199,7 +201,7 @@ def test_the_parts_of_the_n8n_workflow_are_connected():
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="Node.js is not on this machine")
 @pytest.mark.parametrize("code", CODES)
-def test_the_n8n_workflow_reads_the_exit_code_and_the_summary(place, code):
+def test_the_n8n_workflow_reads_the_exit_code_and_the_summary(place, code, record_property):
     nodes = {node["name"]: node["parameters"] for node in n8n()["nodes"]}
     done = shell(nodes["handoff sync"]["command"], place, CODE=str(code))
     assert done.returncode == 0, "n8n would throw the output away"
@@ -211,6 +213,7 @@ def test_the_n8n_workflow_reads_the_exit_code_and_the_summary(place, code):
         "summary": {"called": "sync --json", "held": "why"},
         "log": "log line\n",
     }
+    record_property("counted", "exit codes read rightly by cron, GitHub Actions and n8n")
 
 
 def test_the_container_is_no_root_holds_no_secret_and_copies_what_there_is():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import threading
 import time
+import tracemalloc
 from datetime import UTC, datetime
 
 import pytest
@@ -84,7 +85,7 @@ def test_a_read_that_fails_twice_is_repeated_and_right(name):
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_read_that_always_fails_ends_in_one_sentence_after_five_tries(name):
+def test_a_read_that_always_fails_ends_in_one_sentence_after_five_tries(name, record_property):
     with Server([FAULTS[name]]) as server, pytest.raises((RateLimited, Unavailable, GarbageAnswer)) as caught:
         ask(server)
     assert len(server.requests) == 5
@@ -93,6 +94,7 @@ def test_a_read_that_always_fails_ends_in_one_sentence_after_five_tries(name):
     assert "`handoff sync`" in sentence
     assert "\n" not in sentence
     assert TOKEN not in sentence
+    record_property("most", ("a read that fails is tried", len(server.requests), "times"))
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -109,12 +111,14 @@ def test_a_post_that_only_reads_is_repeated_with_its_body():
 
 
 @pytest.mark.parametrize("fault", [hang, slow_loris], ids=["hang", "slow-loris"])
-def test_a_vendor_that_never_finishes_is_left_at_the_deadline(fault):
+def test_a_vendor_that_never_finishes_is_left_at_the_deadline(fault, record_property):
     with Server([fault]) as server:
         began = time.monotonic()
         with pytest.raises(DeadlineExceeded) as caught:
             ask(server, options={"deadline_seconds": 0.6})
-        assert 0.55 <= time.monotonic() - began < 0.9
+        took = time.monotonic() - began
+        assert 0.55 <= took < 0.9
+        record_property("most", ("a call with a deadline of 0.6 s ends after", round(took, 2), "s"))
     assert "0.6 s" in caught.value.sentence
 
 
@@ -131,10 +135,16 @@ def test_a_write_that_hangs_is_given_the_whole_deadline_and_sent_once():
     assert len(server.requests) == 1
 
 
-def test_a_compressed_bomb_stops_at_the_cap():
+def test_a_compressed_bomb_stops_at_the_cap(record_property):
     bomb = gzip.compress(b" " * 200 * MEGABYTE)
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
     with Server([answer(200, bomb, content_encoding="gzip")]) as server, pytest.raises(TooLarge) as caught:
         ask(server, options={"max_bytes": 5 * MEGABYTE})
+    grown = (tracemalloc.get_traced_memory()[1] - before) / MEGABYTE
+    tracemalloc.stop()
+    assert grown < 100
+    record_property("most", ("200 MB in a compressed answer take", round(grown), "MB"))
     assert "5 MB" in caught.value.sentence
     assert len(server.requests) == 1
 
@@ -247,11 +257,12 @@ NOW = datetime(2026, 11, 16, 9, 0, tzinfo=UTC)
         ("github", answer(503, {}, retry_after="Mon, 16 Nov 2026 09:00:20 GMT"), 20),
     ],
 )
-def test_a_limit_is_waited_for_as_its_vendor_says(vendor, refusal, waited):
+def test_a_limit_is_waited_for_as_its_vendor_says(vendor, refusal, waited, record_property):
     pauses = Pauses()
     with Server([refusal, answer(200, {"results": []})]) as server:
         ask(server, path="/x", vendor=vendor, options={"sleep": pauses, "now": lambda: NOW})
     assert pauses == [waited]
+    record_property("counted", "ways to be told to wait, each kept to the second")
 
 
 @pytest.mark.parametrize(
@@ -279,7 +290,7 @@ def test_waiting_for_a_vendor_does_not_use_up_the_deadline():
     assert found.json()["results"]
 
 
-def test_a_budget_never_lets_more_through_in_any_stretch():
+def test_a_budget_never_lets_more_through_in_any_stretch(record_property):
     clock = [0.0]
     sent = []
 
@@ -294,6 +305,7 @@ def test_a_budget_never_lets_more_through_in_any_stretch():
         sent.append(clock[0])
     for start in sent:
         assert sum(start <= moment < start + 1.0 for moment in sent) <= 4
+    record_property("figure", "40 calls, never more than the 4 that a second may have")
 
 
 def test_searches_have_a_budget_of_their_own():

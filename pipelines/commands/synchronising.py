@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pipelines.commands.console import AsOf, end_on_interrupt, err, load, out, read_settings, say, stop
-from pipelines.errors import ConfigurationError, HandoffError
+from pipelines.errors import ConfigurationError, HandoffError, file_problem
 from pipelines.progress import ConsoleProgress
 from pipelines.reports import printable
 from pipelines.settings import VENDORS
@@ -60,12 +60,14 @@ def sync(  # noqa: PLR0917 - typer hands them over by keyword
             result = run_sync(
                 settings, rules, as_of=day, progress=progress, accept_shrink=accept_shrink, only=frozenset(source or ())
             )
-    except HandoffError as error:
+    except (HandoffError, OSError) as failed:
+        error = file_problem(failed) if isinstance(failed, OSError) else failed
         if error.exit_code != Locked.exit_code:  # the run that holds the home tells
             tell_after_run(settings, rules)
         tell_monitor(str(error.exit_code), error.sentence)
         stop(error)
-    except Exception:  # whatever it is, the monitor hears that the run ended
+    except Exception:  # whatever it is, people and the monitor hear that the run ended
+        tell_after_run(settings, rules)
         tell_monitor(str(HandoffError.exit_code))
         raise
     tell_after_run(settings, rules)

@@ -32,9 +32,10 @@ def test_the_command_names_the_script_by_its_path_and_binds_to_loopback():
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "::", "10.0.0.5", "127.0.0.1.evil.invalid", "", None])  # noqa: S104 - what must not happen
-def test_any_address_but_loopback_is_refused_with_what_to_do(address):
+def test_any_address_but_loopback_is_refused_with_what_to_do(address, record_property):
     with pytest.raises(SystemExit, match="Start it with `handoff dashboard`"):
         refuse_unless_loopback(address)
+    record_property("counted", "other addresses refused")
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "localhost"])
@@ -43,22 +44,24 @@ def test_loopback_is_not_refused(address):
 
 
 @pytest.mark.slow
-def test_streamlit_run_that_is_told_to_listen_elsewhere_ends_with_a_sentence(tmp_path):
+def test_streamlit_run_that_is_told_to_listen_elsewhere_ends_with_a_sentence(tmp_path, record_property):
     told = [*typed(free_port()), "--server.address=0.0.0.0"]
     ended = subprocess.run(told, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 1
     assert "does not listen on 0.0.0.0" in ended.stdout + ended.stderr
+    record_property("counted", "other addresses refused")
 
 
 @pytest.mark.slow
-def test_handoff_dashboard_binds_to_loopback_whatever_the_environment_says(home, tmp_path):
+def test_handoff_dashboard_binds_to_loopback_whatever_the_environment_says(home, tmp_path, record_property):
     invented.publish(home, invented.rows())
     with serving(home, tmp_path, command, STREAMLIT_SERVER_ADDRESS="0.0.0.0", STREAMLIT_CLIENT_SHOW_ERROR_DETAILS="full") as port:  # noqa: S104 - what must not happen
         assert listening_addresses(port) == {"127.0.0.1"}
+    record_property("counted", "ways to start the dashboard, listening on 127.0.0.1 alone")
 
 
 @pytest.mark.slow
-def test_streamlit_run_typed_elsewhere_binds_to_loopback_and_sends_the_same_headers(home, tmp_path):
+def test_streamlit_run_typed_elsewhere_binds_to_loopback_and_sends_the_same_headers(home, tmp_path, record_property):
     invented.publish(home, invented.rows())
     with serving(home, tmp_path, typed) as port:
         assert listening_addresses(port) == {"127.0.0.1"}
@@ -73,3 +76,4 @@ def test_streamlit_run_typed_elsewhere_binds_to_loopback_and_sends_the_same_head
         assert response.headers["x-content-type-options"] == "nosniff"
         assert answer(port, host="evil.invalid")[0].status == 400
         assert answer(port, host=f"localhost:{port}")[0].status == 200
+    record_property("counted", "ways to start the dashboard, listening on 127.0.0.1 alone")

@@ -9,12 +9,13 @@ import shutil
 import signal
 import time
 
+import duckdb
 import pytest
 import small_sync
 from small_home import AT, publish
 
 from pipelines import doctor, warehouse
-from pipelines.errors import HandoffError
+from pipelines.errors import HandoffError, disk_problem
 from pipelines.retention import MANIFEST
 from pipelines.rollbacks import roll_back
 from pipelines.settings import load_settings, prepare_dlt
@@ -72,6 +73,23 @@ def full_at(published, tmp_path, size):
 
 def test_a_disk_that_is_full_at_once_leaves_the_live_snapshot(published, tmp_path):
     assert full_at(published, tmp_path, 4_000) != 0
+
+
+@pytest.mark.parametrize(
+    ("error", "is_the_disk"),
+    [
+        (OSError(28, "No space left on device", "a", None, "b"), True),
+        (duckdb.FatalException('FATAL Error: Could not write file "wh.duckdb": File too large'), True),
+        (RuntimeError("Database Error: No space left on device"), True),
+        (duckdb.CatalogException("Table deals does not exist"), False),
+    ],
+)
+def test_a_full_disk_is_a_sentence_whoever_reports_it(error, is_the_disk):
+    known = disk_problem(error)
+    assert (known is not None) == is_the_disk
+    if known is not None:
+        assert known.sentence.startswith(("b cannot be used", "The disk refused"))
+        assert "room" in known.sentence
 
 
 @pytest.mark.thorough

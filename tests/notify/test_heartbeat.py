@@ -6,6 +6,7 @@ import pytest
 from command_line import run
 from receivers import web_server
 
+from pipelines.ledger import Ledger
 from pipelines.notify.heartbeat import beat
 from pipelines.settings import load_settings
 
@@ -50,3 +51,14 @@ def test_a_dead_monitor_and_a_dead_channel_cost_no_run(home):
     )
     assert ended.returncode == 0, ended.stderr
     assert ended.stderr.count("The heartbeat was not heard") == 2
+
+
+def test_what_the_disk_refuses_ends_as_the_monitor_and_the_ledger_hear_it(home):
+    home.mkdir()
+    (home / "work").write_text("somebody's file")
+    with web_server() as (requests, address):
+        ended = run(home, "sync", "--brief", HEARTBEAT_URL=f"http://{address}/u")
+    assert ended.returncode == 2, ended.stderr
+    assert [path for _, path, _, _ in requests] == ["/u/start", "/u/2"]
+    with Ledger.open(home) as ledger:
+        assert [row["exit_code"] for row in ledger.run_rows() if row["phase"] == "finished"] == ["2"]

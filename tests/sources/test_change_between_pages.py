@@ -69,7 +69,7 @@ def add_engagement(state, place):
 @pytest.mark.parametrize("moving", [0, 1], ids=["pages stand", "pages move"])
 @pytest.mark.parametrize("place", [2, -2], ids=["on a page that was read", "on a page to come"])
 @pytest.mark.parametrize("make", [rename_engagement, delete_engagement, add_engagement])
-def test_a_change_in_the_middle_of_an_airtable_table_is_never_lost(server, tmp_path, make, place, moving):
+def test_a_change_in_the_middle_of_an_airtable_table_is_never_lost(server, tmp_path, make, place, moving, *, record_property):
     sandbox = server.fresh(**PAGES, airtable__moving_pages=moving)
     state = sandbox.world.state.airtable
     record_id, change = make(state, place)
@@ -79,6 +79,7 @@ def test_a_change_in_the_middle_of_an_airtable_table_is_never_lost(server, tmp_p
         return table == "records" and row["id"] in {record_id, *linked}
 
     assert_nothing_is_lost(sandbox, "airtable", f"/{ENGAGEMENTS}", change, tmp_path, touched=touched)
+    record_property("counted", "changes in the middle of a list, none lost")
 
 
 # Issues of GitHub
@@ -106,7 +107,9 @@ def open_issue(issues, place):
 @pytest.mark.parametrize("is_one_moment", [False, True], ids=["changed at any time", "all changed in one second"])
 @pytest.mark.parametrize("place", [2, -2], ids=["on a page that was read", "on a page to come"])
 @pytest.mark.parametrize("make", [edit_issue, delete_issue, open_issue])
-def test_a_change_in_the_middle_of_a_list_of_issues_is_never_lost(sandbox, tmp_path, make, place, is_one_moment):
+def test_a_change_in_the_middle_of_a_list_of_issues_is_never_lost(
+    sandbox, tmp_path, make, place, is_one_moment, *, record_property
+):
     github = sandbox.world.state.github
     issues = github.issues["bd-requests"] = github.issues["delivery"]
     github.issues = {"bd-requests": issues}
@@ -122,6 +125,7 @@ def test_a_change_in_the_middle_of_a_list_of_issues_is_never_lost(sandbox, tmp_p
 
     number = 3 if is_one_moment else 1  # the first page of a second comes twice anyway
     assert_nothing_is_lost(sandbox, "github", "/bd-requests/issues", change, tmp_path, touched=touched, number=number)
+    record_property("counted", "changes in the middle of a list, none lost")
 
 
 # Items of a project of GitHub
@@ -157,7 +161,7 @@ def add_item(items, place):
 
 @pytest.mark.parametrize("place", [2, -2], ids=["on a page that was read", "on a page to come"])
 @pytest.mark.parametrize("make", [edit_item, remove_item, archive_item, restore_item, add_item])
-def test_a_change_in_the_middle_of_a_projects_items_is_never_lost(sandbox, tmp_path, make, place):
+def test_a_change_in_the_middle_of_a_projects_items_is_never_lost(sandbox, tmp_path, make, place, record_property):
     board = next(project for project in sandbox.world.state.github.projects if project["number"] == 57)
     item_id, change = make(board["items"], place)
 
@@ -165,6 +169,7 @@ def test_a_change_in_the_middle_of_a_projects_items_is_never_lost(sandbox, tmp_p
         return str(item_id) in {row.get("id"), row.get("item_id")}
 
     assert_nothing_is_lost(sandbox, "github", "/57/items", change, tmp_path, touched=touched)
+    record_property("counted", "changes in the middle of a list, none lost")
 
 
 # HubSpot: in full, and what changed alone
@@ -210,7 +215,7 @@ def _in_no_politeness(monkeypatch):
 @pytest.mark.parametrize("mode", ["full", "incremental"])
 @pytest.mark.parametrize("place", [2, -2], ids=["on a page that was read", "on a page to come"])
 @pytest.mark.parametrize("make", [change_deal, archive_deal, add_deal])
-def test_a_change_in_the_middle_of_the_deals_is_never_lost(sandbox, tmp_path, make, place, mode):
+def test_a_change_in_the_middle_of_the_deals_is_never_lost(sandbox, tmp_path, make, place, mode, *, record_property):
     asked = {"hubspot_full_list_records": 0 if mode == "incremental" else 10_000}
     deals = sandbox.world.state.hubspot.objects["deals"]
     warehouse = SourceWarehouse("hubspot", sandbox, tmp_path)
@@ -227,3 +232,4 @@ def test_a_change_in_the_middle_of_the_deals_is_never_lost(sandbox, tmp_path, ma
     warehouse.load(**asked)
     truth = sandbox.reader("hubspot").read()
     assert warehouse.tables() == {table: truth[table] for table in warehouse.tables()}
+    record_property("counted", "changes in the middle of a list, none lost")

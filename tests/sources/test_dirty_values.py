@@ -101,7 +101,7 @@ def named(reader, word):
     return [item for item in reader.quarantine if word in json.dumps(item)]
 
 
-def test_texts_that_can_be_stored_are_kept_letter_by_letter(sandbox, text):
+def test_texts_that_can_be_stored_are_kept_letter_by_letter(sandbox, text, record_property):
     reader = sandbox.reader(text.vendor)
     clean = reader.read()
     value = " ".join(STORABLE.values())
@@ -110,10 +110,11 @@ def test_texts_that_can_be_stored_are_kept_letter_by_letter(sandbox, text):
     assert text.of(rows) == value
     assert text.others(rows) == text.others(clean)
     assert not named(reader, "cannot be stored")
+    record_property("counted", "hostile texts in values, kept or named")
 
 
 @pytest.mark.parametrize("name", UNSTORABLE)
-def test_what_no_database_keeps_is_replaced_and_the_record_named(sandbox, text, name):
+def test_what_no_database_keeps_is_replaced_and_the_record_named(sandbox, text, name, record_property):
     reader = sandbox.reader(text.vendor)
     clean = reader.read()
     text.put(UNSTORABLE[name])
@@ -123,6 +124,7 @@ def test_what_no_database_keeps_is_replaced_and_the_record_named(sandbox, text, 
     [repair] = named(reader, "cannot be stored")
     assert repair["table_name"] == text.table
     assert str(text.id.get("id", text.id.get("number"))) in repair["record_ref"]
+    record_property("counted", "hostile texts in values, kept or named")
 
 
 def test_ten_megabytes_of_text_are_kept_whole(sandbox, text):
@@ -174,7 +176,7 @@ def values_of(rows, table, record_id, column):
 @pytest.mark.parametrize(
     "names", [[name for name in COLLIDING if name], [f"new_column_{number}" for number in range(300)]], ids=len
 )
-def test_new_and_colliding_properties_of_hubspot_all_keep_their_values(sandbox, names):
+def test_new_and_colliding_properties_of_hubspot_all_keep_their_values(sandbox, names, record_property):
     reader = sandbox.reader("hubspot")
     clean = reader.read()
     record_id = hubspot_properties(sandbox, names)
@@ -183,10 +185,11 @@ def test_new_and_colliding_properties_of_hubspot_all_keep_their_values(sandbox, 
     assert len(rows["properties"]) == len(clean["properties"]) + len(names)
     assert len(rows["deals"]) == len(clean["deals"])
     assert not reader.quarantine
+    record_property("counted", "hostile names of fields, 0 columns of their making")
 
 
 @pytest.mark.parametrize("names", [COLLIDING, [f"New column {number}" for number in range(300)]], ids=len)
-def test_new_and_colliding_fields_of_airtable_all_keep_their_values(sandbox, names):
+def test_new_and_colliding_fields_of_airtable_all_keep_their_values(sandbox, names, record_property):
     reader = sandbox.reader("airtable")
     clean = reader.read()
     record_id = airtable_fields(sandbox, names)
@@ -195,19 +198,21 @@ def test_new_and_colliding_fields_of_airtable_all_keep_their_values(sandbox, nam
     assert len(rows["fields"]) == len(clean["fields"]) + len(names)
     assert len(rows["records"]) == len(clean["records"])
     assert not reader.quarantine
+    record_property("counted", "hostile names of fields, 0 columns of their making")
 
 
 @pytest.mark.parametrize("name", UNSTORABLE)
-def test_a_field_name_that_cannot_be_stored_is_repaired_and_named(sandbox, name):
+def test_a_field_name_that_cannot_be_stored_is_repaired_and_named(sandbox, name, record_property):
     reader = sandbox.reader("airtable")
     airtable_fields(sandbox, [UNSTORABLE[name]])
     rows = reader.read()
     assert f"a{REPLACEMENT}b" in {row["name"] for row in rows["fields"]}
     [item] = named(reader, "cannot be stored")
     assert item["table_name"] == "fields"
+    record_property("counted", "hostile names of fields, 0 columns of their making")
 
 
-def test_a_field_of_a_project_with_any_name_and_type_is_kept(sandbox):
+def test_a_field_of_a_project_with_any_name_and_type_is_kept(sandbox, record_property):
     project = sandbox.world.state.github.projects[0]
     for number, name in enumerate(COLLIDING):
         project["fields"].append(
@@ -219,6 +224,7 @@ def test_a_field_of_a_project_with_any_name_and_type_is_kept(sandbox):
     assert {row["data_type"] for row in rows["project_fields"]} >= {"of_tomorrow"}
     told = [item for item in reader.quarantine if "of_tomorrow, which handoff does not know" in item["reason"]]
     assert len(told) == len(reader.quarantine) == len(COLLIDING)
+    record_property("counted", "hostile names of fields, 0 columns of their making")
 
 
 def test_a_value_that_changes_its_type_is_kept_as_it_came(sandbox):

@@ -51,13 +51,14 @@ def pages_of(reader):
 
 
 @pytest.mark.parametrize("vendor", ["hubspot", "airtable", "asana", "github"])
-def test_one_row_a_page_is_the_same_as_a_hundred(truth, server, vendor):
+def test_one_row_a_page_is_the_same_as_a_hundred(truth, server, vendor, record_property):
     limits = {f"{vendor}__page_size": 1} | (
         {"hubspot__owners_page": 1, "hubspot__associations_page": 2} if vendor == "hubspot" else {}
     )
     reader = server.fresh(**limits).reader(vendor)
     assert reader.read() == truth[vendor]
     assert pages_of(reader) > 30
+    record_property("counted", "vendors are the same in pages of one row")
 
 
 def test_few_rows_a_page_of_aws_are_the_same_as_thousands(truth, server):
@@ -70,7 +71,7 @@ def test_few_rows_a_page_of_aws_are_the_same_as_thousands(truth, server):
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
-def test_a_cursor_that_comes_back_ends_the_reading_within_two_repeats(sandbox, vendor):
+def test_a_cursor_that_comes_back_ends_the_reading_within_two_repeats(sandbox, vendor, record_property):
     reader = sandbox.reader(vendor)
     rows, error = reader.read_with({"kind": "page_again", "path": LISTS[vendor], "occurrence": "every"})
     assert rows is None
@@ -78,6 +79,7 @@ def test_a_cursor_that_comes_back_ends_the_reading_within_two_repeats(sandbox, v
     assert "in a circle" in error.sentence
     calls = reader.calls()
     assert calls.count(calls[-1]) <= 3
+    record_property("most", ("asked again for a page in a circle", calls.count(calls[-1]) - 1, "times"))
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
@@ -147,7 +149,7 @@ def github_issues(state):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_deal_is_not_lost_when_others_come_and_go_between_pages(sandbox, seed):
+def test_a_deal_is_not_lost_when_others_come_and_go_between_pages(sandbox, seed, record_property):
     chance = random.Random(seed)
     deals = sandbox.world.state.hubspot.objects["deals"]
     untouched = {record_id for record_id, record in deals.items() if not record.archived}
@@ -174,10 +176,11 @@ def test_a_deal_is_not_lost_when_others_come_and_go_between_pages(sandbox, seed)
     assert untouched <= set(ids), f"lost: {untouched - set(ids)}"
     later = reader.read()
     assert {*made, *untouched} <= {row["id"] for row in later["deals"]}
+    record_property("counted", "seeds of records that come and go between two pages, none lost")
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_an_issue_is_not_lost_when_others_are_opened_between_pages(sandbox, seed):
+def test_an_issue_is_not_lost_when_others_are_opened_between_pages(sandbox, seed, record_property):
     chance = random.Random(seed)
     issues = github_issues(sandbox.world.state)
     before = {issue["number"] for issue in issues}
@@ -198,3 +201,4 @@ def test_an_issue_is_not_lost_when_others_are_opened_between_pages(sandbox, seed
     numbers = [(row["repository"], row["number"]) for row in rows["issues"]]
     assert len(numbers) == len(set(numbers))
     assert before <= {number for _, number in numbers}
+    record_property("counted", "seeds of records that come and go between two pages, none lost")
