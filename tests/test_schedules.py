@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 
 import pytest
 import yaml
@@ -247,3 +248,25 @@ def test_the_compose_file_publishes_on_loopback_only_and_keeps_secrets_in_files(
     assert services["dashboard"]["volumes"] == ["home:/var/lib/handoff:ro"]
     assert [name for name in services["dashboard"]["secrets"] if "TOKEN" in name] == []
     assert set(content["secrets"]) - {"ledger_password"} <= SETTINGS
+
+
+def against(schema, *files):
+    """Return what is wrong with ``files``; the schemas come with the linter."""
+    done = subprocess.run(
+        [sys.executable, "-m", "check_jsonschema", "--no-cache", "--builtin-schema", schema, *map(str, files)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode in {0, 1}, done.stderr
+    return done.stdout if done.returncode else ""
+
+
+def test_workflows_and_the_compose_file_are_what_their_programs_read(tmp_path):
+    workflows = [*(PROJECT / ".github/workflows").glob("*.yml"), DEPLOY / "github/handoff.yml"]
+    assert len(workflows) == 3
+    assert against("vendor.github-workflows", *workflows) == ""
+    assert against("vendor.compose-spec", DEPLOY / "compose.yaml") == ""
+    wrong = tmp_path / "compose.yaml"
+    wrong.write_text((DEPLOY / "compose.yaml").read_text().replace("read_only:", "readonly:"))
+    assert "readonly" in against("vendor.compose-spec", wrong)
