@@ -18,7 +18,7 @@ import os
 import shutil
 import socket
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -111,10 +111,14 @@ def check_home(home: Path, *, will_write: bool) -> None:
 
 
 def make_private_folder(folder: Path) -> Path:
-    """Create ``folder`` and its parents so that only this user can look inside."""
+    """Create ``folder`` and its parents so that only this user can look inside. It is on the disk when this returns."""
+    if folder.is_dir():
+        return folder
     if not folder.parent.exists():
         make_private_folder(folder.parent)
     folder.mkdir(mode=0o700, exist_ok=True)
+    with suppress(PermissionError):  # a folder above ours that may be entered and not listed cannot be synced by us either
+        sync_to_disk(folder.parent)
     return folder
 
 

@@ -20,7 +20,12 @@ PROJECT = Path(__file__).resolve().parent.parent
 PROMISES: dict[int, tuple[str, tuple[str, ...]]] = {
     1: (
         "A sync that is killed costs its time and nothing else",
-        ("tests/faults/test_kill_points.py", "tests/test_killed_sync.py", "tests/faults/test_unsynced_files.py"),
+        (
+            "tests/faults/test_kill_points.py",
+            "tests/test_killed_sync.py",
+            "tests/faults/test_unsynced_files.py",
+            "tests/faults/test_unsynced_ledger.py",
+        ),
     ),
     2: ("A fix that is killed loses and doubles nothing", ("tests/actions/test_killed.py",)),
     4: ("A source that is down closes and makes no finding", ("tests/test_outages.py",)),

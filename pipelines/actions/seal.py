@@ -9,6 +9,7 @@ import os
 import secrets
 from typing import TYPE_CHECKING, Any, Final
 
+from pipelines import warehouse
 from pipelines.errors import HandoffError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def home_key(home: Path) -> bytes:
 
 
 def _make_key(home: Path, path: Path) -> None:
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    warehouse.make_private_folder(home)
     temporary = home / f".{KEY_FILE}.{os.getpid()}.{secrets.token_hex(4)}"
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
@@ -51,6 +52,7 @@ def _make_key(home: Path, path: Path) -> None:
         pass
     finally:
         temporary.unlink()
+        warehouse.sync_to_disk(home)  # before anything that it seals
 
 
 def canonical(content: dict[str, Any]) -> bytes:
