@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import duckdb
 import streamlit as st
@@ -14,17 +14,20 @@ from pydantic import ValidationError
 from dashboards.grids import PRINT_VIEW, is_print_view
 from dashboards.pages import PAGES, REPORT_PAGES, SECTIONS
 from dashboards.parts import Board, Filters, choose_filters, md_escape, show_freshness, show_whose
-from dashboards.snapshots import asked_reader, choose_snapshot, show_that_it_is_old
+from dashboards.snapshots import asked_reader, choose_snapshot, follow, show_that_it_is_old
 from pipelines.errors import HandoffError
 from pipelines.settings import load_settings
+from pipelines.warehouse import current_version
+
+if TYPE_CHECKING:
+    from pipelines.settings import Settings
 
 # what DuckDB says when a table or a column is not there
 _OTHER_VERSION: Final = (duckdb.CatalogException, duckdb.BinderException)
 _FOLDER: Final = Path(__file__).resolve().parent
 
 
-def _open_board() -> Board:
-    settings = load_settings()
+def _open_board(settings: Settings) -> Board:
     reader, earlier = asked_reader(settings.handoff_home)
     return Board(reader, settings, run=reader.run(), sources=reader.sources(), evaluations=reader.evaluations(), earlier=earlier)
 
@@ -44,16 +47,27 @@ def _say(error: Exception) -> None:
         )
 
 
+def _say_alone(error: Exception) -> None:
+    st.title("handoff", anchor=False)
+    _say(error)
+
+
 def main() -> None:
     """Show the page that the address names."""
     # a named icon would be fetched from another host; this one is ours
     st.set_page_config(page_title="handoff", page_icon=_FOLDER / "mark.svg", layout="wide", initial_sidebar_state="collapsed")
     st.logo(_FOLDER / "logo.svg", size="large")
     try:
-        board = _open_board()
-    except (HandoffError, ValidationError, *_OTHER_VERSION) as error:
-        st.title("handoff", anchor=False)
-        _say(error)
+        settings = load_settings()
+    except (HandoffError, ValidationError) as error:
+        _say_alone(error)
+        return
+    seen = current_version(settings.handoff_home)
+    try:
+        board = _open_board(settings)
+    except (HandoffError, *_OTHER_VERSION) as error:
+        _say_alone(error)
+        follow(settings.handoff_home, seen)
         return
     shown: dict[str, Board] = {}
 
@@ -76,6 +90,9 @@ def main() -> None:
         chosen.run()
     except (HandoffError, *_OTHER_VERSION) as error:
         _say(error)
+    # an earlier snapshot stays what it was, and a page that is to be printed holds still
+    if not board.earlier and not is_print_view():
+        follow(settings.handoff_home, seen)
 
 
 def _show_head(board: Board, name: str) -> Filters:

@@ -12,7 +12,7 @@ import streamlit as st
 from dashboards.parts import day, instant, long_day, md_escape
 from dashboards.queries import current_reader, opened_reader
 from pipelines.retention import as_of_of
-from pipelines.warehouse import Layout, NoSnapshot, published_at_of
+from pipelines.warehouse import Layout, NoSnapshot, current_version, published_at_of
 
 if TYPE_CHECKING:
     from dashboards.parts import Board
@@ -20,6 +20,15 @@ if TYPE_CHECKING:
 
 KEY: Final = "snapshot"
 DAY_KEY: Final = "as_of"
+# what is published is seen within five seconds, the drawing of the page included
+_LOOKS_EVERY: Final = "2s"
+
+
+@st.fragment(run_every=_LOOKS_EVERY)
+def follow(home: Path, seen: Path | None) -> None:
+    """Show the page anew once another snapshot than ``seen`` is published; what somebody has typed or chosen stays."""
+    if current_version(home) != seen:
+        st.rerun()
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,11 @@ PROMISES: dict[int, tuple[str, tuple[str, ...]]] = {
     7: ("Of two runs one works", ("tests/faults/test_two_runs.py::test_of",)),
     8: (
         "Readers see whole snapshots, in order",
-        ("tests/faults/test_two_runs.py::test_three", "tests/test_warehouse.py::test_readers"),
+        (
+            "tests/faults/test_two_runs.py::test_three",
+            "tests/test_warehouse.py::test_readers",
+            "tests/browser/test_open_during_publishes.py",
+        ),
     ),
     11: (
         "Only apply writes, and never over what somebody did since",
