@@ -17,7 +17,6 @@ NOT_A_RULE = {
     ("int_hub_engagements", "3"): "the place of a way to find the engagement",
     ("int_hub_engagements", "4"): "the place of a way to find the engagement",
     ("int_intake_fields", "3"): "the place of a way to be wrong: empty, a placeholder, in the wrong form",
-    ("int_intake_fields", "4"): "the place of a way to be wrong: not at all",
     ("int_usage_readings", "3"): "the place of a way to tell the number of people",
     ("int_usage_readings", "4"): "the place of a way to tell the number of people",
     ("rpt_capacity", "3"): "the place of a scenario, and the names that a cell has room for",
