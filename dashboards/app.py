@@ -19,6 +19,9 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from dashboards.endpoints import ROUTES
 from dashboards.launch import SCRIPT, refuse_unless_loopback
+from dashboards.login import FILE_NAME, hosts, is_on
+from pipelines.errors import ConfigurationError
+from pipelines.settings import load_settings
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -99,13 +102,26 @@ def say_that_it_failed(_: Exception) -> bool:
     return True
 
 
-refuse_unless_loopback(st.get_option("server.address"))
+def _names_with_login() -> tuple[list[str], bool]:
+    """Return the names that may be asked for, and whether people log in; leave with a sentence where that cannot be."""
+    settings = load_settings()
+    try:
+        has_login = is_on(settings)
+    except ConfigurationError as error:
+        raise SystemExit(error.sentence) from error
+    if has_login and not any(Path(name).name == FILE_NAME for name in st.get_option("secrets.files")):
+        raise SystemExit("The log-in is set up by `handoff dashboard` alone. Start the dashboard with it.")
+    return hosts(settings), has_login
+
+
+_hosts, _has_login = _names_with_login()
+refuse_unless_loopback(st.get_option("server.address"), has_login=_has_login)
 app = st.App(
     SCRIPT,
     routes=ROUTES,
     middleware=[
         # a name that somebody else's DNS points at this machine must not reach it
-        Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"]),
+        Middleware(TrustedHostMiddleware, allowed_hosts=_hosts),
         Middleware(
             SafeAnswers,
             page=styled_start_page(),

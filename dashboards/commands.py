@@ -1,7 +1,7 @@
 """Does for a page what `handoff plan`, `approve`, `apply` and `undo` do: the same functions, guards, roles, lock and ledger.
 
-The dashboard has no log-in. Whoever reaches its port acts as the user who started it, so what writes with that user's tokens, or
-lets others write, is done here for the sandbox only.
+Without a log-in whoever reaches the dashboard's port acts as the user who started it, so what writes with that user's tokens, or lets
+others write, is done here for the sandbox only. Whoever logged in acts in the own name, with the roles that ``rule_roles.csv`` gives.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pipelines.actions.plan import Scope
     from pipelines.actions.records import ApplyResult, Plan
     from pipelines.progress import Progress
+    from pipelines.rules import Rules
 
 
 @dataclass(frozen=True)
@@ -43,52 +44,79 @@ class Answer:
     plan_id: str | None = None
 
 
-def user() -> str:
-    """Return who a page acts as: the user of the operating system that serves it."""
-    return author(None)
+def user(board: Board) -> str:
+    """Return who a page acts as: whoever logged in, else the user of the operating system that serves it."""
+    return _logged_in(board) or author(None)
 
 
-def may_write(plan: Plan) -> bool:
-    """Return whether a page may approve and apply the plan: all of it goes to the sandbox."""
-    return bool(plan.places) and all(place.is_sandbox for place in plan.places)
+def _logged_in(board: Board) -> str | None:
+    return board.person.email if board.person is not None else None
 
 
-def may_apply(plan: Plan) -> bool:
-    """Return whether a page may apply the plan: all of it goes to the sandbox, and no guard stops it."""
-    return may_write(plan) and not plan.stopping_guards
+def rules_of(board: Board) -> Rules:
+    """Return the rules in force; for somebody who logged in with the roles of that person alone."""
+    rules = load_rules(board.settings.rules_dir)
+    return rules if board.person is None else board.person.narrowed(rules)
+
+
+def may_write(board: Board, plan: Plan) -> bool:
+    """Return whether a page may approve and apply the plan: somebody logged in, or all of it goes to the sandbox."""
+    return board.person is not None or (bool(plan.places) and all(place.is_sandbox for place in plan.places))
+
+
+def may_apply(board: Board, plan: Plan) -> bool:
+    """Return whether a page may apply the plan: it may write, and no guard stops the plan."""
+    return may_write(board, plan) and not plan.stopping_guards
 
 
 def plan(board: Board, scope: Scope) -> Answer:
     """Make and store a plan from the snapshot that the page shows. Writes to no vendor."""
     settings = board.settings
     try:
-        rules = load_rules(settings.rules_dir)
+        rules = rules_of(board)
         with attached(settings) as sandbox_url:
-            made = make_plan(board.reader.rows, settings, rules, now=clock.now(), scope=scope, sandbox_url=sandbox_url)
+            made = make_plan(
+                board.reader.rows,
+                settings,
+                rules,
+                now=clock.now(),
+                scope=scope,
+                sandbox_url=sandbox_url,
+                proposer=_logged_in(board),
+            )
         return _stored(board, made, "There is nothing to apply.")
     except HandoffError as error:
-        return _refused(board, error, "plan", user())
+        return _refused(board, error, "plan", user(board))
 
 
 def undo(board: Board, name: str) -> Answer:
     """Make and store the plan that takes back what an applied plan, or one change, wrote. Writes to no vendor."""
     settings = board.settings
     try:
-        rules = load_rules(settings.rules_dir)
+        rules = rules_of(board)
         with attached(settings) as sandbox_url, Ledger.open(settings.handoff_home) as ledger:
             refuse_altered_ledger(ledger)
-            made = undo_plan(ledger, name, board.reader.rows, settings, rules, now=clock.now(), sandbox_url=sandbox_url)
+            made = undo_plan(
+                ledger,
+                name,
+                board.reader.rows,
+                settings,
+                rules,
+                now=clock.now(),
+                sandbox_url=sandbox_url,
+                proposer=_logged_in(board),
+            )
         return _stored(board, made, "There is nothing to take back.")
     except HandoffError as error:
-        return _refused(board, error, f"undo {name}", user())
+        return _refused(board, error, f"undo {name}", user(board))
 
 
 def approve(board: Board, plan_id: str, change_ids: Sequence[str], by: str) -> Answer:
     """Record that somebody approves a plan, or only the changes named."""
     home = board.settings.handoff_home
-    person = author(by)
+    person = _logged_in(board) or author(by)
     try:
-        rules = load_rules(board.settings.rules_dir)
+        rules = rules_of(board)
         with Ledger.open(home) as ledger:
             approval = record_approval(
                 find_plan(plan_id, home), home, rules, ledger, now=clock.now(), person=person, change_ids=change_ids or None
@@ -107,10 +135,10 @@ def rehearse(board: Board, plan_id: str) -> ApplyResult:
         return rehearse_plan(
             find_plan(plan_id, home),
             settings,
-            load_rules(settings.rules_dir),
+            rules_of(board),
             ledger,
             now=clock.now(),
-            operator=user(),
+            operator=user(board),
             sandbox_url=sandbox_url,
         )
 
@@ -119,11 +147,11 @@ def begin_apply(board: Board, stored: Plan, by: str) -> jobs.Job:
     """Begin to carry out a stored plan; see :func:`may_apply`."""
     settings = board.settings
     home = settings.handoff_home
-    if not may_apply(stored):
+    if not may_apply(board, stored):
         raise HandoffError(f"{stored.plan_id} is not applied from a page. Run `handoff apply {stored.plan_id}`.")
 
     def work(progress: Progress) -> ApplyResult:
-        rules = load_rules(settings.rules_dir)
+        rules = rules_of(board)
         with attached(settings) as sandbox_url, Ledger.open(home) as ledger:
             return apply_plan(
                 find_plan(stored.plan_id, home),
@@ -131,7 +159,7 @@ def begin_apply(board: Board, stored: Plan, by: str) -> jobs.Job:
                 rules,
                 ledger,
                 now=clock.now(),
-                operator=author(by),
+                operator=_logged_in(board) or author(by),
                 progress=progress,
                 sandbox_url=sandbox_url,
             )

@@ -87,14 +87,26 @@ def _show_form(board: Board, row: Row, pending: Row | None) -> None:
                     "Until", value=today + _A_WEEK, min_value=today + timedelta(days=1), format="YYYY-MM-DD", width=150
                 )
             reason = st.text_input("Reason", placeholder="Why, for whoever reads it later", width=420)
-            by = st.text_input("In the name of", value=user(), width=200)
+            by = st.text_input("In the name of", value=user(board), width=200, disabled=board.person is not None)
             is_sent = st.form_submit_button("Record", icon=":material/save:")
-        st.caption(
-            f"The ledger keeps the name, the time and the reason. A name here is a statement and no log-in: "
-            f"{md_escape(user())} serves this page."
+        statement = (
+            ""
+            if board.person is not None
+            else f" A name here is a statement and no log-in: {md_escape(user(board))} serves this page."
         )
+        st.caption(f"The ledger keeps the name, the time and the reason.{statement}")
     if is_sent:
-        _record(board, Decision(finding_id, kind, reason, until=until if isinstance(until, date) else None, by=by), today)
+        _record(
+            board,
+            Decision(
+                finding_id,
+                kind,
+                reason,
+                until=until if isinstance(until, date) else None,
+                by=user(board) if board.person is not None else by,
+            ),
+            today,
+        )
 
 
 def _record(board: Board, decision: Decision, today: date) -> None:

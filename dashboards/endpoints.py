@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from starlette.responses import Response
 from starlette.routing import Route
 
+from dashboards.login import is_on, person_of
 from pipelines.calendars import as_calendar, check_dates
 from pipelines.catalogue import REPORTS, report_named
 from pipelines.errors import ConfigurationError, HandoffError
@@ -33,6 +34,8 @@ _JSON: Final = "application/json"
 _CALENDAR: Final = "text/calendar; charset=utf-8"
 # what is read is of this moment, and no page of another site may read it
 _HEADERS: Final = {"cache-control": "no-store", "cross-origin-resource-policy": "same-origin"}
+# says nothing that a log-in keeps
+_HEALTH: Final = "/healthz"
 _QUERY: Final = frozenset({"owner", "team", "severity", "since", "as_of"})
 
 
@@ -45,6 +48,9 @@ def _saying(make: Callable[[Request], Response]) -> Callable[[Request], Response
 
     def endpoint(request: Request) -> Response:
         try:
+            settings = load_settings()
+            if is_on(settings) and request.url.path != _HEALTH and person_of(settings, request.headers.get("cookie", "")) is None:
+                return _answer({"error": "Log in on the dashboard first; programs use `handoff report`."}, status=401)
             return make(request)
         except NoSnapshot as error:
             return _answer({"error": error.sentence}, status=503)
@@ -61,7 +67,11 @@ def _saying(make: Callable[[Request], Response]) -> Callable[[Request], Response
 
 def _health(_: Request) -> Response:
     """Say whether the dashboard has a snapshot to show, of when it is, and how fresh each source is."""
-    with current_snapshot(load_settings()) as snapshot:
+    settings = load_settings()
+    if is_on(settings):
+        with current_snapshot(settings):
+            return _answer({"status": "ok"})
+    with current_snapshot(settings) as snapshot:
         [run] = snapshot.rows("select * from marts.rpt_run")
         sources = snapshot.rows("select source, status, last_complete_at from marts.rpt_sources order by source")
         return _answer(
@@ -139,7 +149,7 @@ def _day(words: str | None) -> date | None:
 
 
 ROUTES: Final = (
-    Route("/healthz", _saying(_health), methods=["GET"]),
+    Route(_HEALTH, _saying(_health), methods=["GET"]),
     Route("/reports/{name}.json", _saying(_report_as_json), methods=["GET"]),
     Route("/reports/{name}.ics", _saying(_report_as_calendar), methods=["GET"]),
 )

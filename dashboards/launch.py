@@ -24,16 +24,24 @@ _FLAGS: Final[dict[str, str]] = {
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
-def refuse_unless_loopback(address: str | None) -> None:
-    """Leave with a sentence when Streamlit would listen on anything but this machine; no address means every interface."""
-    if address not in _LOOPBACK:
+def refuse_unless_loopback(address: str | None, *, has_login: bool = False) -> None:
+    """Leave with a sentence when Streamlit would listen on anything but this machine without a log-in; no address means everywhere."""
+    if address not in _LOOPBACK and not has_login:
         raise SystemExit(
-            f"The dashboard has no log-in, so it does not listen on {address or 'every interface'}. Start it with `handoff dashboard`, "
-            "or without --server.address and STREAMLIT_SERVER_ADDRESS."
+            f"The dashboard has no log-in (OIDC_METADATA_URL), so it does not listen on {address or 'every interface'}. Start it with "
+            "`handoff dashboard`, or without --server.address and STREAMLIT_SERVER_ADDRESS."
         )
 
 
-def command(port: int) -> list[str]:
-    """Return the command line that serves the dashboard on 127.0.0.1 and ``port``."""
-    flags = [f"--{name}={value}" for name, value in {**_FLAGS, "server.port": str(port)}.items()]
-    return [sys.executable, "-m", "streamlit", "run", str(APP), *flags]
+def command(port: int, *, address: str = "127.0.0.1", login_file: Path | None = None, host: str | None = None) -> list[str]:
+    """Return the command line that serves the dashboard on ``address`` and ``port``.
+
+    With a log-in, ``login_file`` is what Streamlit reads about it, and ``host`` the name in the address that people open.
+    """
+    flags = {**_FLAGS, "server.address": address, "server.port": str(port)}
+    if login_file is not None:
+        flags["secrets.files"] = str(login_file)
+    if host is not None:
+        flags["browser.serverAddress"] = host
+    hosts = [f"--server.allowedHosts={name}" for name in dict.fromkeys(("127.0.0.1", "localhost", *([host] if host else [])))]
+    return [sys.executable, "-m", "streamlit", "run", str(APP), *(f"--{name}={value}" for name, value in flags.items()), *hosts]

@@ -12,6 +12,7 @@ import streamlit as st
 from pydantic import ValidationError
 
 from dashboards.grids import PRINT_VIEW, is_print_view
+from dashboards.login import admit
 from dashboards.pages import PAGES, REPORT_PAGES, SECTIONS
 from dashboards.parts import Board, Filters, choose_filters, md_escape, show_freshness, show_whose
 from dashboards.snapshots import asked_reader, choose_snapshot, follow, show_that_it_is_old
@@ -20,6 +21,7 @@ from pipelines.settings import load_settings
 from pipelines.warehouse import current_version
 
 if TYPE_CHECKING:
+    from dashboards.login import Person
     from pipelines.settings import Settings
 
 # what DuckDB says when a table or a column is not there
@@ -27,9 +29,17 @@ _OTHER_VERSION: Final = (duckdb.CatalogException, duckdb.BinderException)
 _FOLDER: Final = Path(__file__).resolve().parent
 
 
-def _open_board(settings: Settings) -> Board:
+def _open_board(settings: Settings, person: Person | None) -> Board:
     reader, earlier = asked_reader(settings.handoff_home)
-    return Board(reader, settings, run=reader.run(), sources=reader.sources(), evaluations=reader.evaluations(), earlier=earlier)
+    return Board(
+        reader,
+        settings,
+        run=reader.run(),
+        sources=reader.sources(),
+        evaluations=reader.evaluations(),
+        earlier=earlier,
+        person=person,
+    )
 
 
 def _say(error: Exception) -> None:
@@ -59,12 +69,13 @@ def main() -> None:
     st.logo(_FOLDER / "logo.svg", size="large")
     try:
         settings = load_settings()
+        person = admit(settings)
     except (HandoffError, ValidationError) as error:
         _say_alone(error)
         return
     seen = current_version(settings.handoff_home)
     try:
-        board = _open_board(settings)
+        board = _open_board(settings, person)
     except (HandoffError, *_OTHER_VERSION) as error:
         _say_alone(error)
         follow(settings.handoff_home, seen)
@@ -110,6 +121,10 @@ def _show_head(board: Board, name: str) -> Filters:
             show_whose(board)
             with st.container(horizontal=True, key="views", width="content", gap="small", vertical_alignment="center"):
                 choose_snapshot(board)
+                if board.person is not None:
+                    st.button(
+                        f"Log out {md_escape(board.person.email)}", on_click=st.logout, icon=":material/logout:", type="tertiary"
+                    )
                 replace(board, filters=filters).link(name, "Print view", icon=":material/print:", view=PRINT_VIEW)
         show_freshness(board)
         show_that_it_is_old(board)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from streamlit.navigation.page import StreamlitPage
 
+    from dashboards.login import Person
     from dashboards.queries import Reader, Row
     from pipelines.settings import Settings
 
@@ -156,6 +157,7 @@ class Board:
     # which page shows the findings of a report
     report_pages: dict[str, str] = field(default_factory=dict)
     earlier: str | None = None  # the words for a snapshot that is not the latest
+    person: Person | None = None  # who logged in; None where nobody needs to
 
     @property
     def is_latest(self) -> bool:
@@ -290,12 +292,16 @@ def show_not_evaluated(board: Board, report: str | None) -> None:
     reasons: dict[tuple[str, str], list[Row]] = {}
     for row in board.not_evaluated(report):
         reasons.setdefault((row["gate"], row["gate_reason"] or ""), []).append(row)
+    boxes: dict[str, list[str]] = {}
     for (gate, reason), rows in reasons.items():
         word = "NOT EVALUATED" if gate == "not_evaluated" else "STALE"
         # many titles would push the findings off a phone; Sync health has them
         titled = len(rows) <= _RULES_TITLED
         names_md = ", ".join(md_escape(row["rule_id"]) + (f" ({md_escape(row['title'])})" if titled else "") for row in rows)
-        st.warning(f"**{word}:** {names_md}. {md_escape(reason)}", icon=":material/help:")
+        boxes.setdefault(word, []).append(f"{names_md}. {md_escape(reason)}")
+    for word, lines in boxes.items():
+        lines_md = "  \n".join(lines)
+        st.warning(f"**{word}:** {lines_md}", icon=":material/help:")
 
 
 def show_nothing(board: Board, report: str | None, what: str) -> None:

@@ -222,15 +222,18 @@ def _show_deeds(view: _View, chosen: list[str]) -> None:
         return
     if not view.is_usable:
         return
-    if not commands.may_write(view.plan):
+    if not commands.may_write(view.board, view.plan):
         _show_commands(view.plan)
         return
     person = st.text_input(
         "In the name of",
-        value=commands.user(),
+        value=commands.user(view.board),
         key=f"person-{view.plan.plan_id}",
         width=320,
-        help=f"A statement and no log-in: the ledger keeps {md_escape(commands.user())}, who serves this page, beside the name.",
+        disabled=view.board.person is not None,
+        help=None
+        if view.board.person is not None
+        else f"A statement and no log-in: the ledger keeps {md_escape(commands.user(view.board))}, who serves this page, beside the name.",
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         _approve_button(view, chosen, person)
@@ -263,7 +266,7 @@ def _rehearse_button(view: _View) -> None:
 def _apply_button(view: _View, person: str) -> None:
     plan_id = view.plan.plan_id
     agreed = st.checkbox(f"I have read the {counted(len(view.plan.changes), 'change')} above", key=f"read-{plan_id}")
-    label = "Apply to the sandbox"
+    label = "Apply to the sandbox" if all(place.is_sandbox for place in view.plan.places) else "Apply"
     is_off = not agreed or bool(view.record.demands)
     if st.button(label, key=f"apply-{plan_id}", type="primary", disabled=is_off, icon=":material/edit:"):
         job = commands.begin_apply(view.board, view.plan, person)

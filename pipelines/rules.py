@@ -63,6 +63,10 @@ class Rules:
         """Return the rows of one table. Raises KeyError for a table that does not exist."""
         return self._tables[name]
 
+    def with_table(self, name: str, rows: list[Row]) -> Rules:
+        """Return these rules with the rows of one table replaced."""
+        return Rules(self.directory, {**self._tables, name: rows})
+
     @property
     def organisation(self) -> dict[str, str]:
         """The organisation's own values by key, such as ``timezone`` and ``hubspot_portal_id``."""

@@ -76,7 +76,20 @@ class Settings(BaseSettings):
     )
     snapshot_secret_access_key: SecretStr | None = Field(default=None, description="Goes with it.")
     sandbox_port: int = Field(default=8750, ge=1, le=65535, description="Port of the sandbox on 127.0.0.1.")
-    dashboard_port: int = Field(default=8501, ge=1, le=65535, description="Port of the dashboard on 127.0.0.1.")
+    dashboard_port: int = Field(default=8501, ge=1, le=65535, description="Port of the dashboard.")
+    dashboard_address: str = Field(
+        default="127.0.0.1",
+        description="Address that the dashboard listens on; another one than this machine's needs the log-in.",
+    )
+    dashboard_url: str | None = Field(
+        default=None, description="Where people open the dashboard, such as https://handoff.example.org; needed for the log-in."
+    )
+    oidc_metadata_url: str | None = Field(
+        default=None,
+        description="The provider's .well-known/openid-configuration; with it everybody logs in before a page shows anything.",
+    )
+    oidc_client_id: str | None = Field(default=None, description="The dashboard's client id at the provider.")
+    oidc_client_secret: SecretStr | None = Field(default=None, description="The secret of that client.")
 
     hubspot_access_token: SecretStr | None = Field(default=None, description="HubSpot service key for reading.")
     hubspot_write_token: SecretStr | None = Field(default=None, description="HubSpot service key for `handoff apply`.")

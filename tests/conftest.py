@@ -18,6 +18,8 @@ _SETTINGS = (
     "NOTIFY_",
     "SNAPSHOT_",
     "EVENTS_",
+    "OIDC_",
+    "DASHBOARD_",
     "HEARTBEAT_",
     "SERVE_",
     "HUBSPOT_",

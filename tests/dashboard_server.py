@@ -31,9 +31,9 @@ def typed(port):
 
 
 @contextmanager
-def serving(home, folder, how=command, **environment):
+def serving(home, folder, how=command, port=None, **environment):
     """Serve the snapshot of ``home``, started from ``folder``; yield the port."""
-    port = free_port()
+    port = port or free_port()
     log = Path(folder) / "dashboard.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
