@@ -49,6 +49,7 @@ promises: $(SETUP) ## Try every promise and print what held, as docs/promises.md
 bench: $(SETUP) ## Measure handoff beside its peers, and its models at size
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.build
+	$(BIN)/python -m benchmarks.pages
 
 lock: $(SETUP) ## Write requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \

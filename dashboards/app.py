@@ -28,7 +28,15 @@ if TYPE_CHECKING:
 
 
 _FOLDER: Final = Path(__file__).resolve().parent
-_START_PAGE: Final = (Path(st.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
+# Streamlit's client looks for its server below the page's own path first, which a console shows as errors; this says where it is
+_BASES: Final = ", ".join(
+    f"{name}: location.origin" for name in ("BACKEND_BASE_URL", "HOST_CONFIG_BASE_URL", "MAIN_PAGE_BASE_URL")
+)
+_START_PAGE: Final = (
+    (Path(st.__file__).parent / "static" / "index.html")
+    .read_text(encoding="utf-8")
+    .replace("<head>", f"<head><script>window.__streamlit = {{{_BASES}}}</script>", 1)
+)
 
 
 def content_security_policy() -> str:

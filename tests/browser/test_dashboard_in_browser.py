@@ -38,8 +38,6 @@ LAPTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 SMALLEST = {"width": 320, "height": 640}
 READY = "[data-testid=stApp][data-test-script-state=notRunning][data-test-connection-state=CONNECTED]"
-# Streamlit looks for its own routes below the page's path first, and falls back to the root; Chromium reports that as errors.
-PROBES = re.compile(r"/_stcore/(health|host-config)$")
 
 
 @dataclass
@@ -80,7 +78,7 @@ class Watched:
         self.page.on("console", self._console)
 
     def _console(self, message):
-        if message.type == "error" and not PROBES.search(message.location.get("url", "")):
+        if message.type == "error":
             self.errors.append(message.text)
 
 

@@ -6,10 +6,13 @@ import time
 from contextlib import ExitStack
 from itertools import pairwise
 
+import duckdb
 import invented
 import pytest
 from dashboard_server import serving
 from test_dashboard_in_browser import LAPTOP, Watched, browser  # noqa: F401 - a fixture
+
+from pipelines import warehouse
 
 pytestmark = [pytest.mark.browser, pytest.mark.thorough]
 
@@ -27,15 +30,22 @@ NOTES = """() => {
 }"""
 
 
-def publish(home, tables, number):
-    tables["marts.rpt_summary"][0]["value_text"] = str(number)
-    invented.publish(home, tables, run_id=f"20261116T120000Z-{number:04d}")
+def publish(home, number):
+    """Publish the snapshot once more, with another number in it, as a sync does: a private copy, moved and pointed to."""
+    with warehouse.run_lock(home, what="test", started_at=invented.SEEN):
+        building = warehouse.begin_private_copy(home)
+        with duckdb.connect(str(building)) as connection:
+            connection.execute("update marts.rpt_summary set value_text = ? where summary_rank = 0", [str(number)])
+            connection.execute("checkpoint")
+        manifest = {"published_at": invented.SEEN.isoformat(), "as_of": invented.AS_OF.isoformat()}
+        warehouse.publish(home, f"20261116T120000Z-{number:04d}", manifest)
     return time.time() * 1000
 
 
 def test_open_dashboards_follow_200_publications_without_an_error_and_never_go_back(browser, tmp_path, record_property):  # noqa: F811
-    home, tables = tmp_path / "home", invented.rows()
-    published = {0: publish(home, tables, 0)}
+    home = tmp_path / "home"
+    invented.publish(home, invented.rows())
+    published = {0: publish(home, 0)}
     with ExitStack() as stack:
         tabs = []
         for number in range(DASHBOARDS):
@@ -50,7 +60,7 @@ def test_open_dashboards_follow_200_publications_without_an_error_and_never_go_b
             tab.page.evaluate(NOTES)
             tabs.append(tab)
         for number in range(1, PUBLICATIONS + 1):
-            published[number] = publish(home, tables, number)
+            published[number] = publish(home, number)
             tabs[0].page.wait_for_timeout(100)
         for tab in tabs:
             tab.page.wait_for_function(f"() => window.noted.at(-1)[0] === '{PUBLICATIONS}'", timeout=MOST_SECONDS * 1000)

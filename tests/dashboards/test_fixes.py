@@ -17,6 +17,7 @@ from dashboards import commands, jobs
 from dashboards.grids import height_of
 from pipelines.actions.plan import save_plan
 from pipelines.actions.records import ApplyResult
+from pipelines.decisions import author
 from pipelines.errors import HandoffError
 from pipelines.ledger import Ledger
 from pipelines.settings import PROJECT_ROOT
@@ -72,7 +73,7 @@ def test_an_approval_from_the_page_is_a_row_of_the_ledger_with_the_name_and_the_
     with Ledger.open(home) as ledger:
         [row] = [row for row in ledger.plan_rows(plan.plan_id) if row["phase"] == "approved"]
     assert row["actor"] == "Rosa"
-    assert f'"user": "{commands.user()}"' in row["details"]
+    assert f'"user": "{author(None)}"' in row["details"]
 
 
 def test_what_needs_a_second_person_is_not_applied_until_somebody_else_approved_it(home, published):
@@ -172,7 +173,7 @@ def test_why_an_apply_could_not_begin_is_kept_for_the_page(tmp_path):
 def test_a_plan_for_a_real_account_is_not_begun_from_a_page_whoever_asks():
     from test_safety import REAL
 
-    board = type("Board", (), {"settings": type("Settings", (), {"handoff_home": Path("nowhere")})})
+    board = type("Board", (), {"person": None, "settings": type("Settings", (), {"handoff_home": Path("nowhere")})})
     with pytest.raises(HandoffError, match="is not applied from a page"):
         commands.begin_apply(board, plan_for(REAL), "ada")
 

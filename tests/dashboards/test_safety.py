@@ -7,6 +7,7 @@ import csv
 import io
 import re
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import hostile
 import invented
@@ -16,15 +17,19 @@ from hypothesis import strategies as st
 from opened_pages import markdown, open_page
 
 from dashboards import commands
+from dashboards.login import Person, hosts, is_on, write_for_streamlit
 from dashboards.pages import PAGES
 from dashboards.parts import checked_url, link_md, md_escape
 from dashboards.queries import current_reader
 from pipelines import clock
 from pipelines.actions.plan import save_plan
 from pipelines.actions.records import Change, GuardResult, GuardStatus, Place, Plan
+from pipelines.actions.roles import Role, has_role
+from pipelines.errors import ConfigurationError
 from pipelines.overviews import OVERVIEWS
 from pipelines.reports import as_csv, printable
-from pipelines.settings import PROJECT_ROOT
+from pipelines.rules import load_rules
+from pipelines.settings import PROJECT_ROOT, load_settings
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -231,12 +236,47 @@ def test_a_plan_for_the_sandbox_waits_for_a_confirmation(home):
     assert [button.disabled for button in apply_buttons(page)] == [False]
 
 
-@pytest.mark.parametrize(("place", "guard", "may"), [
-    (SANDBOX, GuardStatus.passed, True), (SANDBOX, GuardStatus.tripped, False), (SANDBOX, GuardStatus.unevaluable, False),
-    (REAL, GuardStatus.passed, False),
+@pytest.mark.parametrize(("place", "guard", "may", "may_once_logged_in"), [
+    (SANDBOX, GuardStatus.passed, True, True), (SANDBOX, GuardStatus.tripped, False, False),
+    (SANDBOX, GuardStatus.unevaluable, False, False), (REAL, GuardStatus.passed, False, True),
+    (REAL, GuardStatus.tripped, False, False),
 ])  # fmt: skip
-def test_a_page_applies_only_what_goes_to_the_sandbox_and_passed_every_guard(place, guard, may):
-    assert commands.may_apply(plan_for(place, guard=guard)) is may
+def test_a_page_applies_only_what_goes_to_the_sandbox_and_passed_every_guard(place, guard, may, may_once_logged_in):
+    """Whoever logged in may also apply to real accounts, with the role that apply itself asks for."""
+    plan = plan_for(place, guard=guard)
+    assert commands.may_apply(SimpleNamespace(person=None), plan) is may
+    assert commands.may_apply(SimpleNamespace(person=Person("ana@example.org")), plan) is may_once_logged_in
+
+
+def test_of_the_roles_only_those_of_the_address_or_its_groups_count_and_never_those_for_everybody():
+    rows = [
+        {"person": "*", "role": "approver"}, {"person": "Ana@Example.org", "role": "viewer"},
+        {"person": "group:delivery", "role": "proposer"}, {"person": "group:finance", "role": "operator"},
+    ]  # fmt: skip
+    rules = load_rules(PROJECT_ROOT / "dbt/seeds/default").with_table("rule_roles", rows)
+    ana = Person.of({"email": "ana@example.ORG", "groups": ["delivery"], "email_verified": True})
+    assert {role: has_role(ana.narrowed(rules), ana.email, role) for role in Role} == {
+        Role.viewer: True, Role.proposer: True, Role.approver: False, Role.operator: False,
+    }  # fmt: skip
+    assert not Person("stranger@example.org").is_known(rules)
+    assert [Person.of(claims) for claims in ({}, {"email": "ana"}, {"email": "a@b.c", "email_verified": False})] == [None] * 3
+
+
+def test_a_log_in_that_is_set_up_in_part_is_refused_with_what_is_lacking(home):
+    metadata = "https://login.example.org/.well-known/openid-configuration"
+    for more in ({}, {"oidc_client_id": "handoff", "oidc_client_secret": "s"}):
+        with pytest.raises(ConfigurationError, match="or none of the OIDC settings"):
+            is_on(load_settings(handoff_home=home, oidc_metadata_url=metadata, _env_file=None, **more))
+    whole = {"oidc_metadata_url": metadata, "oidc_client_id": "handoff", "oidc_client_secret": "s"}
+    with pytest.raises(ConfigurationError, match="DASHBOARD_URL is not an address"):
+        is_on(load_settings(handoff_home=home, dashboard_url="handoff.example.org", _env_file=None, **whole))
+    settings = load_settings(handoff_home=home, dashboard_url="https://handoff.example.org", _env_file=None, **whole)
+    assert is_on(settings)
+    assert hosts(settings) == ["127.0.0.1", "localhost", "handoff.example.org"]
+    written = write_for_streamlit(settings).read_text()
+    assert 'redirect_uri = "https://handoff.example.org/oauth2callback"' in written
+    assert write_for_streamlit(settings).read_text() == written, "the key of the cookies stays, so that nobody is logged out"
+    assert not is_on(load_settings(handoff_home=home, _env_file=None))
 
 
 def test_an_edited_plan_is_listed_as_not_usable(home):
