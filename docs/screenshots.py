@@ -2,11 +2,14 @@
 
     .venv/bin/python docs/screenshots.py
 
-Run it after a change to what the pages look like, and commit the pictures.
+Run it after a change to what the pages look like or say, and commit the pictures. ``pictures.json`` beside them keeps the words that each
+page said; tests/browser/test_pictures.py compares them with what it says now.
 """
 
 from __future__ import annotations
 
+import json
+import re
 import signal
 import socket
 import subprocess
@@ -31,8 +34,15 @@ CHROMIUM: Final = "/usr/bin/chromium"
 PICTURES: Final = (
     ("summary.png", "", 1440, 900),
     ("handoff.png", "handoff", 1440, 900),
+    ("renewals.png", "renewals", 1440, 900),
+    ("budget.png", "budget", 1440, 900),
+    ("pipeline.png", "pipeline", 1440, 900),
+    ("fixes.png", "fixes", 1440, 900),
     ("phone.png", "handoff", 390, 844),
 )
+WORDS: Final = IMAGES / "pictures.json"
+# when the demo was read is another time at every sync
+_TIMES: Final = re.compile(r"\d{1,2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2} UTC")
 _READY: Final = "[data-testid=stApp][data-test-script-state=notRunning][data-test-connection-state=CONNECTED]"
 _TRIES: Final = 60
 
@@ -67,9 +77,15 @@ def _open(page: Page, address: str) -> None:
     page.wait_for_timeout(1500)  # grids and charts are drawn after the script has ended
 
 
+def words_of(page: Page) -> list[str]:
+    """Return the lines that a page shows outside of its grids, which are drawn; times stand as TIME."""
+    return [line for line in _TIMES.sub("TIME", page.inner_text("[data-testid=stMain]")).splitlines() if line.strip()]
+
+
 def main() -> None:
     """Make every picture."""
     IMAGES.mkdir(exist_ok=True)
+    words: dict[str, list[str]] = {}
     with _dashboard() as port, sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
@@ -78,9 +94,11 @@ def main() -> None:
             page = browser.new_page(viewport={"width": width, "height": height})
             _open(page, f"http://127.0.0.1:{port}/{path}")
             page.screenshot(path=IMAGES / name)
+            words[name] = words_of(page)
             page.close()
             print(f"{name}: {(IMAGES / name).stat().st_size / 1000:.0f} kB")
         browser.close()
+    WORDS.write_text(json.dumps(words, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,35 @@
+"""The pictures in the documentation show what the pages say now; `docs/screenshots.py` makes them again."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+
+import pytest
+from conftest import PROJECT
+from test_dashboard_in_browser import Watched, browser, demo, port  # noqa: F401 - fixtures
+
+pytestmark = [pytest.mark.browser, pytest.mark.thorough]
+
+_SPECIFICATION = importlib.util.spec_from_file_location("screenshots", PROJECT / "docs/screenshots.py")
+screenshots = importlib.util.module_from_spec(_SPECIFICATION)
+_SPECIFICATION.loader.exec_module(screenshots)
+PICTURES = {name: (path, {"width": width, "height": height}) for name, path, width, height in screenshots.PICTURES}
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_picture_shows_what_its_page_says(browser, port, name):  # noqa: F811
+    path, size = PICTURES[name]
+    context = browser.new_context(viewport=size)
+    shown = Watched(context.new_page(), port).open(path)
+    shown.wait_for_timeout(1500)
+    said = screenshots.words_of(shown)
+    context.close()
+    pictured = json.loads(screenshots.WORDS.read_text(encoding="utf-8"))[name]
+    assert said == pictured, "make the pictures again with docs/screenshots.py, look at them, and commit them"
+
+
+def test_every_picture_is_shown_somewhere():
+    pages = "".join(path.read_text(encoding="utf-8") for path in (PROJECT / "README.md", PROJECT / "docs/dashboard.md"))
+    assert {path.name for path in screenshots.IMAGES.glob("*.png")} == set(PICTURES)
+    assert [name for name in PICTURES if f"images/{name})" not in pages] == []
