@@ -29,7 +29,7 @@ def refuse_unless_loopback(address: str | None, *, has_login: bool = False) -> N
     if address not in _LOOPBACK and not has_login:
         raise SystemExit(
             f"The dashboard has no log-in (OIDC_METADATA_URL), so it does not listen on {address or 'every interface'}. Start it with "
-            "`handoff dashboard`, or without --server.address and STREAMLIT_SERVER_ADDRESS."
+            "`handoff dashboard`, or without DASHBOARD_ADDRESS, --server.address and STREAMLIT_SERVER_ADDRESS."
         )
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from pipelines.commands.console import load, out, say, stop
-from pipelines.errors import ConfigurationError, HandoffError
+from pipelines.errors import ConfigurationError, HandoffError, file_problem
 from pipelines.settings import ambient_environment
 
 app = typer.Typer()
@@ -59,6 +59,8 @@ def dashboard(port: Annotated[int | None, typer.Option(help="Port on 127.0.0.1; 
         login_file = write_for_streamlit(settings) if has_login else None
     except HandoffError as error:
         stop(error)
+    except OSError as error:
+        stop(file_problem(error))
     refuse_unless_loopback(settings.dashboard_address, has_login=has_login)
     host = urlsplit(settings.dashboard_url or "").hostname if has_login else None
     shown = settings.dashboard_url if has_login else f"http://127.0.0.1:{chosen}"
