@@ -119,9 +119,10 @@ def test_a_fault_that_passes_leaves_the_truth(sandbox, clean, vendor, kind, posi
     rows, error = reader.read_with(fault)
     assert error is None, error
     assert rows == truth
-    # An iterator of Airtable is spent with the page that was lost, so that its table is read from the start.
+    # An iterator of Airtable is spent with the page that was lost, so that its table is read from the start. On a busy machine another
+    # call may take longer than what is agreed here for one that hangs.
     again = len(reader.calls()) - len(calls)
-    assert 1 <= again <= 5 if vendor == "airtable" else again == 1
+    assert 1 <= again <= (5 if vendor == "airtable" else 2 if kind in SLOW else 1)
     if asked:
         assert reader.waits == [7.0]
 
