@@ -11,55 +11,25 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pipelines.errors import ConfigurationError
 from pipelines.sources.files_csv import Quarantined, csv_header, csv_rows
+from pipelines.sources.files_table import Row, TableFile
 from pipelines.warehouse import sha256_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipelines.sources.landing import Landing
-    from pipelines.transport import Transport
-
-Row = dict[str, Any]
-
-TABLE: Final = "billing_columns"
 # a number alone, or an address such as .../contacts/<portal>/record/0-3/<id> anywhere in the name
 _DEAL: Final = re.compile(r"^\s*(\d{4,})\s*$|/(?:record/0-3|deal)/(\d+)")
 
 
-@dataclass
-class BillingSheetFile:
-    """One file to import. Reading it fills ``row_count`` (columns) and ``quarantine``."""
+class BillingSheetFile(TableFile):
+    """One sheet; its rows are its columns."""
 
-    path: Path
-    sha256: str
-    row_count: int = 0
-    quarantine: list[Quarantined] = field(default_factory=list)
-    transport: Transport | None = None
-
-    @property
-    def places(self) -> list[tuple[str, str]]:
-        """This file."""
-        return [(TABLE, self.path.name)]
-
-    def land(self, landing: Landing, folder: Path) -> None:  # noqa: ARG002 - the file is here already
-        """Replace what an earlier import of the same file, or of a file of that name, left; other files stay as they are."""
-        landing.keep_others(TABLE)
-        landing.keep(TABLE, "file_sha256 <> ? and file_name <> ?", self.sha256, self.path.name)
-        landing.add(TABLE, self.rows(), key=("file_name", "column_number"))
-        landing.quarantine.extend(
-            {
-                "table_name": TABLE,
-                "record_ref": f"{self.path.name}, line {item.line_number}",
-                "reason": item.reason,
-                "payload": item.payload,
-            }
-            for item in self.quarantine
-        )
+    TABLE = "billing_columns"
+    KEY = ("file_name", "column_number")
 
     def rows(self) -> list[Row]:
         """Return a row for each column that has a name of its own, shaped like ``raw_files.billing_columns``."""

@@ -10,24 +10,18 @@ invoice for several deals has a row for each. A row that does not parse is set a
 
 from __future__ import annotations
 
-import json
 import re
-from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pipelines.errors import ConfigurationError
-from pipelines.sources.files_csv import Quarantined, csv_header, csv_rows, day_of
+from pipelines.sources.files_csv import csv_header, day_of
+from pipelines.sources.files_table import Row, TableFile
 from pipelines.warehouse import sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from pipelines.sources.landing import Landing
-    from pipelines.transport import Transport
-
-Row = dict[str, Any]
 
 COMPONENTS: Final = frozenset({"membership", "usage", "cloud", "service"})
 _REQUIRED: Final = ("invoice", "date", "amount", "currency")
@@ -35,46 +29,14 @@ _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 _LARGEST_AMOUNT: Final = 10**12
 
 
-@dataclass
-class InvoiceFile:
-    """One file to import. Reading it fills ``row_count`` and ``quarantine``."""
+class InvoiceFile(TableFile):
+    """One file of invoices."""
 
-    path: Path
-    sha256: str
-    row_count: int = 0
-    quarantine: list[Quarantined] = field(default_factory=list)
-    transport: Transport | None = None
-
-    @property
-    def places(self) -> list[tuple[str, str]]:
-        """This file."""
-        return [("invoices", self.path.name)]
-
-    def land(self, landing: Landing, folder: Path) -> None:  # noqa: ARG002 - the file is here already
-        """Replace what an earlier import of the same file, or of a file of that name, left; costs and usage stay as they are."""
-        landing.keep_others("invoices")
-        landing.keep("invoices", "file_sha256 <> ? and file_name <> ?", self.sha256, self.path.name)
-        landing.add("invoices", self.rows(), key=("file_name", "line_number"))
-        landing.quarantine.extend(
-            {
-                "table_name": "invoices",
-                "record_ref": f"{self.path.name}, line {item.line_number}",
-                "reason": item.reason,
-                "payload": item.payload,
-            }
-            for item in self.quarantine
-        )
+    TABLE = "invoices"
 
     def rows(self) -> Iterator[Row]:
         """Yield the sound rows, shaped like ``raw_files.invoices``."""
-        for line_number, cells in csv_rows(self.path, self.quarantine):
-            try:
-                row = _typed({name.strip().lower(): value.strip() for name, value in cells.items()})
-            except ValueError as error:
-                self.quarantine.append(Quarantined(line_number, str(error), json.dumps(cells)))
-                continue
-            self.row_count += 1
-            yield {"file_name": self.path.name, "file_sha256": self.sha256, "line_number": line_number} | row
+        return self.sound_lines(_typed)
 
 
 def open_invoice_file(path: Path) -> InvoiceFile:

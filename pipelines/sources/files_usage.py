@@ -11,14 +11,14 @@ not parse is set aside with its line number and the reason; the others load.
 
 from __future__ import annotations
 
-import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pipelines.errors import ConfigurationError
-from pipelines.sources.files_csv import Quarantined, csv_header, csv_rows
+from pipelines.sources.files_csv import csv_header
+from pipelines.sources.files_table import Row, TableFile
 from pipelines.sources.people import email_hash
 from pipelines.warehouse import sha256_of
 
@@ -28,11 +28,8 @@ if TYPE_CHECKING:
 
     from pipelines.rules import Rules
     from pipelines.settings import Settings
-    from pipelines.sources.landing import Landing
+    from pipelines.sources.files_csv import Quarantined
     from pipelines.sources.people import EmailHash
-    from pipelines.transport import Transport
-
-Row = dict[str, Any]
 
 _HUB: Final = ("engagement", "hub", "cluster")
 _PERIOD: Final = ("date", "month")
@@ -41,60 +38,30 @@ _NO_DATA: Final = frozenset({"", "n/a", "na", "null", "none", "-"})
 _MOST_USERS: Final = 10**9
 
 
-@dataclass
-class UsageFile:
-    """One file to import. Reading it fills ``row_count`` and ``quarantine``."""
+@dataclass(kw_only=True)
+class UsageFile(TableFile):
+    """One file of usage."""
 
-    path: Path
-    sha256: str
+    TABLE = "usage"
+
     columns: dict[str, str]  # hub, period, users -> the column of the file
     staff: list[re.Pattern[str]]
     person: EmailHash
-    row_count: int = 0
-    quarantine: list[Quarantined] = field(default_factory=list)
-    transport: Transport | None = None
-
-    @property
-    def places(self) -> list[tuple[str, str]]:
-        """This file."""
-        return [("usage", self.path.name)]
-
-    def land(self, landing: Landing, folder: Path) -> None:  # noqa: ARG002 - the file is here already
-        """Replace what an earlier import of the same file, or of a file of that name, left; costs stay as they are."""
-        landing.keep_others("usage")
-        landing.keep("usage", "file_sha256 <> ? and file_name <> ?", self.sha256, self.path.name)
-        landing.add("usage", self.rows(), key=("file_name", "line_number"))
-        landing.quarantine.extend(
-            {
-                "table_name": "usage",
-                "record_ref": f"{self.path.name}, line {item.line_number}",
-                "reason": item.reason,
-                # a damaged line may name anybody
-                "payload": "not kept, because it may name a person" if self.columns["users"] == "user" else item.payload,
-            }
-            for item in self.quarantine
-        )
 
     def rows(self) -> Iterator[Row]:
         """Yield the sound rows, shaped like ``raw_files.usage``."""
-        for line_number, cells in csv_rows(self.path, self.quarantine):
-            try:
-                row = self._typed(line_number, {name.strip().lower(): value.strip() for name, value in cells.items()})
-            except ValueError as error:
-                self.quarantine.append(Quarantined(line_number, str(error), json.dumps(cells)))
-                continue
-            self.row_count += 1
-            yield row
+        return self.sound_lines(self._typed)
 
-    def _typed(self, line_number: int, cells: dict[str, str]) -> Row:
+    def payload_of(self, item: Quarantined) -> str:
+        """Return what is kept of a row that was set aside: a damaged line may name anybody."""
+        return "not kept, because it may name a person" if self.columns["users"] == "user" else item.payload
+
+    def _typed(self, cells: dict[str, str]) -> Row:
         hub = cells[self.columns["hub"]]
         if not hub:
             raise ValueError(f"{self.columns['hub']} is empty")
         period = self.columns["period"]
         row: Row = {
-            "file_name": self.path.name,
-            "file_sha256": self.sha256,
-            "line_number": line_number,
             "hub": hub,
             "period_kind": "day" if period == "date" else "month",
             "period_on": _day(cells[period]) if period == "date" else _month(cells[period]),
@@ -127,7 +94,7 @@ def open_usage_file(path: Path, settings: Settings, rules: Rules) -> UsageFile:
                 "(users for their number, or user for a row for each of them)."
             )
         columns[part] = found[0]
-    return UsageFile(path, sha256_of(path), columns, _patterns(rules), email_hash(settings))
+    return UsageFile(path=path, sha256=sha256_of(path), columns=columns, staff=_patterns(rules), person=email_hash(settings))
 
 
 def _patterns(rules: Rules) -> list[re.Pattern[str]]:
