@@ -53,50 +53,12 @@ by_name as (
         )
 ),
 
-loads as (
-    select * from {{ ref('int_source_loads') }}
-),
-
 final as (
     select
-        'HG05:deal-' || deals.deal_id as finding_id,
-        'HG05' as rule_id,
-        cast(null as varchar) as severity,
-        'deal' as subject_type,
-        deals.deal_id as subject_id,
-        deals.deal_name as subject,
         deals.deal_id,
-        deals.community_name,
-        case when deals.is_owner_active then deals.owner_name end as deal_owner,
-        cast(null as varchar) as delivery_owner,
-        deals.start_on as due_on,
-        'We pay the cloud of ' || deals.deal_name || ', and none of the ' || {{ count_words('counted.column_count', 'column') }}
-        || ' of the billing sheet is called by it or its community.' as reason,
-        deals.deal_url as record_url,
-        {{ evidence([
-            ('cloud_paid_by', 'deals.cloud_paid_by', 'hubspot'),
-            ('columns', 'counted.column_count', 'files'),
-        ]) }} as evidence,
-        cast(null as varchar) as extra_needs,
-        false as is_uncertain,
-        deals.pipeline_name,
-        deals.stage_name,
-        deals.stage_entered_at,
-        deals.handoff_started_on,
-        deals.company_name,
-        deals.owner_name,
-        deals.start_on,
-        deals.term_end_on as end_on,
-        deals.amount,
-        deals.currency,
-        cast(null as varchar) as engagement_ids,
-        deals.order_ids,
-        cast(null as varchar) as issue_urls,
-        deals.agreement_url,
-        cast(null as bigint) as age_business_days
+        counted.column_count
     from deals
     cross join counted
-    cross join loads
     left join by_number on deals.deal_id = by_number.deal_id
     left join by_name on deals.deal_id = by_name.deal_id
     -- without an imported sheet nobody knows

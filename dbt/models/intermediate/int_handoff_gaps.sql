@@ -349,85 +349,77 @@ begun_renewals as (
     group by accounts.sub_account_id, accounts.deal_id
 ),
 
-of_accounts as (
+-- what is told of a deal without its engagement: an account of the agreement before, no column in the billing sheet
+told as (
     select
         'HG11:deal-' || renewals.deal_id || ':account-' || begun_renewals.sub_account_id as finding_id,
         'HG11' as rule_id,
-        cast(null as varchar) as severity,
-        'deal' as subject_type,
-        renewals.deal_id as subject_id,
-        renewals.deal_name as subject,
         renewals.deal_id,
-        renewals.community_name,
-        case when renewals.is_owner_active then renewals.owner_name end as deal_owner,
-        cast(null as varchar) as delivery_owner,
         cast(null as date) as due_on,
         'The cloud account ' || begun_renewals.sub_account_id || ' is mapped to ' || mapped.deal_name || ', which '
         || renewals.deal_name || ' renewed on ' || {{ day_words('renewals.start_on') }} || '.' as reason,
-        renewals.deal_url as record_url,
         {{ evidence([
             ('account', 'begun_renewals.sub_account_id', 'aws'),
             ('mapped to', 'mapped.deal_id', 'hubspot'),
             ('renewed by', 'renewals.deal_id', 'hubspot'),
             ('start_on', 'renewals.start_on', 'hubspot'),
-        ]) }} as evidence,
-        cast(null as varchar) as extra_needs,
-        false as is_uncertain,
-        renewals.pipeline_name,
-        renewals.stage_name,
-        renewals.stage_entered_at,
-        renewals.handoff_started_on,
-        renewals.company_name,
-        renewals.owner_name,
-        renewals.start_on,
-        renewals.term_end_on as end_on,
-        renewals.amount,
-        renewals.currency,
-        cast(null as varchar) as engagement_ids,
-        renewals.order_ids,
-        cast(null as varchar) as issue_urls,
-        renewals.agreement_url,
-        cast(null as bigint) as age_business_days
+        ]) }} as evidence
     from begun_renewals
     inner join {{ ref('int_deals') }} as renewals on begun_renewals.deal_id = renewals.deal_id
     inner join {{ ref('int_deals') }} as mapped on begun_renewals.mapped_id = mapped.deal_id
     cross join loads
+    union all
+    select
+        'HG05:deal-' || deals.deal_id as finding_id,
+        'HG05' as rule_id,
+        deals.deal_id,
+        deals.start_on as due_on,
+        'We pay the cloud of ' || deals.deal_name || ', and none of the ' || {{ count_words('setups.column_count', 'column') }}
+        || ' of the billing sheet is called by it or its community.' as reason,
+        {{ evidence([
+            ('cloud_paid_by', 'deals.cloud_paid_by', 'hubspot'),
+            ('columns', 'setups.column_count', 'files'),
+        ]) }} as evidence
+    from {{ ref('int_billing_setups') }} as setups
+    inner join {{ ref('int_deals') }} as deals on setups.deal_id = deals.deal_id
+    cross join loads
 ),
 
-of_billing_setups as (
+of_deals_alone as (
     select
-        finding_id,
-        rule_id,
-        severity,
-        subject_type,
-        subject_id,
-        subject,
-        deal_id,
-        community_name,
-        deal_owner,
-        delivery_owner,
-        due_on,
-        reason,
-        record_url,
-        evidence,
-        extra_needs,
-        is_uncertain,
-        pipeline_name,
-        stage_name,
-        stage_entered_at,
-        handoff_started_on,
-        company_name,
-        owner_name,
-        start_on,
-        end_on,
-        amount,
-        currency,
-        engagement_ids,
-        order_ids,
-        issue_urls,
-        agreement_url,
-        age_business_days
-    from {{ ref('int_billing_setups') }}
+        told.finding_id,
+        told.rule_id,
+        cast(null as varchar) as severity,
+        'deal' as subject_type,
+        deals.deal_id as subject_id,
+        deals.deal_name as subject,
+        deals.deal_id,
+        deals.community_name,
+        case when deals.is_owner_active then deals.owner_name end as deal_owner,
+        cast(null as varchar) as delivery_owner,
+        told.due_on,
+        told.reason,
+        deals.deal_url as record_url,
+        told.evidence,
+        cast(null as varchar) as extra_needs,
+        false as is_uncertain,
+        deals.pipeline_name,
+        deals.stage_name,
+        deals.stage_entered_at,
+        deals.handoff_started_on,
+        deals.company_name,
+        deals.owner_name,
+        deals.start_on,
+        deals.term_end_on as end_on,
+        deals.amount,
+        deals.currency,
+        cast(null as varchar) as engagement_ids,
+        deals.order_ids,
+        cast(null as varchar) as issue_urls,
+        deals.agreement_url,
+        cast(null as bigint) as age_business_days
+    from told
+    inner join {{ ref('int_deals') }} as deals on told.deal_id = deals.deal_id
 ),
 
 final as (
@@ -435,9 +427,7 @@ final as (
     union all
     select * from of_deals_that_are_gone
     union all
-    select * from of_accounts
-    union all
-    select * from of_billing_setups
+    select * from of_deals_alone
 )
 
 select * from final
