@@ -32,6 +32,7 @@ class BuildResult:
     failed_checks: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)  # of each node
 
     @property
     def is_publishable(self) -> bool:
@@ -98,6 +99,7 @@ def _read(results: Any) -> BuildResult:
     for result in results:
         node = result.node
         built.node_count += 1
+        built.seconds[node.name] = result.execution_time
         sentence = _sentence(node)
         kind = node.resource_type.value
         if kind == "test":
