@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import streamlit as st
+from pydantic import ValidationError
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -110,20 +111,24 @@ def say_that_it_failed(_: Exception) -> bool:
     return True
 
 
-def _names_with_login() -> tuple[list[str], bool]:
-    """Return the names that may be asked for, and whether people log in; leave with a sentence where that cannot be."""
-    settings = load_settings()
+def _allowed_names() -> list[str]:
+    """Return the names that may be asked for. Raises ConfigurationError where the dashboard must not listen."""
     try:
-        has_login = is_on(settings)
-    except ConfigurationError as error:
-        raise SystemExit(error.sentence) from error
+        settings = load_settings()
+    except ValidationError:  # each page says which setting is not usable; nothing of it is known here
+        refuse_unless_loopback(st.get_option("server.address"))
+        return hosts(None)
+    has_login = is_on(settings)
     if has_login and not any(Path(name).name == FILE_NAME for name in st.get_option("secrets.files")):
-        raise SystemExit("The log-in is set up by `handoff dashboard` alone. Start the dashboard with it.")
-    return hosts(settings), has_login
+        raise ConfigurationError("The log-in is set up by `handoff dashboard` alone. Start the dashboard with it.")
+    refuse_unless_loopback(st.get_option("server.address"), has_login=has_login)
+    return hosts(settings)
 
 
-_hosts, _has_login = _names_with_login()
-refuse_unless_loopback(st.get_option("server.address"), has_login=_has_login)
+try:
+    _hosts = _allowed_names()
+except ConfigurationError as error:
+    raise SystemExit(error.sentence) from error
 app = st.App(
     SCRIPT,
     routes=ROUTES,

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from pipelines.errors import ConfigurationError
+
 _FOLDER: Final = Path(__file__).resolve().parent
 APP: Final = _FOLDER / "app.py"
 # what app.py serves
@@ -25,9 +27,9 @@ _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def refuse_unless_loopback(address: str | None, *, has_login: bool = False) -> None:
-    """Leave with a sentence when Streamlit would listen on anything but this machine without a log-in; no address means everywhere."""
+    """Raise ConfigurationError when Streamlit would listen on anything but this machine without a log-in; no address means everywhere."""
     if address not in _LOOPBACK and not has_login:
-        raise SystemExit(
+        raise ConfigurationError(
             f"The dashboard has no log-in (OIDC_METADATA_URL), so it does not listen on {address or 'every interface'}. Start it with "
             "`handoff dashboard`, or without DASHBOARD_ADDRESS, --server.address and STREAMLIT_SERVER_ADDRESS."
         )

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import tomllib
 from dataclasses import dataclass
 from http.cookies import SimpleCookie
 from typing import TYPE_CHECKING, Any, Final
@@ -101,8 +102,6 @@ def write_for_streamlit(settings: Settings) -> Path:
 
 
 def _cookie_key(path: Path) -> str | None:
-    import tomllib  # noqa: PLC0415 - only here
-
     try:
         key = tomllib.loads(path.read_text(encoding="utf-8"))["auth"]["cookie_secret"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -110,9 +109,14 @@ def _cookie_key(path: Path) -> str | None:
     return key if isinstance(key, str) else None
 
 
-def hosts(settings: Settings) -> list[str]:
+def host_of(settings: Settings) -> str | None:
+    """Return the name in the address that people open, where they log in."""
+    return urlsplit(settings.dashboard_url or "").hostname if is_on(settings) else None
+
+
+def hosts(settings: Settings | None) -> list[str]:
     """Return the names by which the dashboard may be asked."""
-    named = urlsplit(settings.dashboard_url or "").hostname if is_on(settings) else None
+    named = host_of(settings) if settings is not None else None
     return ["127.0.0.1", "localhost", *([named] if named else [])]
 
 

@@ -47,27 +47,24 @@ def sandbox(
 @app.command()
 def dashboard(port: Annotated[int | None, typer.Option(help="Port on 127.0.0.1; default DASHBOARD_PORT.")] = None) -> None:
     """Serve the dashboard and print its address; on this machine only, unless people log in."""
-    from urllib.parse import urlsplit
-
     from dashboards.launch import command, refuse_unless_loopback
-    from dashboards.login import is_on, write_for_streamlit
+    from dashboards.login import host_of, is_on, write_for_streamlit
 
     settings, _ = load()
     chosen = port or settings.dashboard_port
     try:
         has_login = is_on(settings)
+        refuse_unless_loopback(settings.dashboard_address, has_login=has_login)
         login_file = write_for_streamlit(settings) if has_login else None
     except HandoffError as error:
         stop(error)
     except OSError as error:
         stop(file_problem(error))
-    refuse_unless_loopback(settings.dashboard_address, has_login=has_login)
-    host = urlsplit(settings.dashboard_url or "").hostname if has_login else None
     shown = settings.dashboard_url if has_login else f"http://127.0.0.1:{chosen}"
     out.print(f"Dashboard: {shown} (stop it with Ctrl-C)", markup=False)
     out.file.flush()
     environment = ambient_environment() | {"HANDOFF_HOME": str(settings.handoff_home), "RULES_DIR": str(settings.rules_dir)}
-    program = command(chosen, address=settings.dashboard_address, login_file=login_file, host=host)
+    program = command(chosen, address=settings.dashboard_address, login_file=login_file, host=host_of(settings))
     # in place of this process, so that whoever stops it stops the server, and no server is left behind
     os.execve(program[0], program, environment)  # noqa: S606 - no shell, our own command
 

@@ -14,6 +14,7 @@ import pytest
 from dashboard_server import free_port, listening_addresses, serving, typed
 
 from dashboards.launch import APP, command, refuse_unless_loopback
+from pipelines.errors import ConfigurationError
 
 
 def answer(port, path="/", host=None):
@@ -33,7 +34,7 @@ def test_the_command_names_the_script_by_its_path_and_binds_to_loopback():
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "::", "10.0.0.5", "127.0.0.1.evil.invalid", "", None])  # noqa: S104 - what must not happen
 def test_any_address_but_loopback_is_refused_with_what_to_do(address, record_property):
-    with pytest.raises(SystemExit, match="Start it with `handoff dashboard`"):
+    with pytest.raises(ConfigurationError, match="Start it with `handoff dashboard`"):
         refuse_unless_loopback(address)
     record_property("counted", "other addresses refused")
 
@@ -50,6 +51,14 @@ def test_streamlit_run_that_is_told_to_listen_elsewhere_ends_with_a_sentence(tmp
     assert ended.returncode == 1
     assert "does not listen on 0.0.0.0" in ended.stdout + ended.stderr
     record_property("counted", "other addresses refused")
+
+
+@pytest.mark.slow
+def test_a_setting_that_is_not_usable_is_said_on_the_page_and_stops_no_server(home, tmp_path):
+    with serving(home, tmp_path, typed, SANDBOX_PORT="many") as port:
+        response, body = answer(port, "/healthz")
+        assert response.status == 503
+        assert "A setting is not usable. `handoff doctor` says which." in body
 
 
 @pytest.mark.slow
