@@ -17,7 +17,7 @@ from test_airtable_recipes import deliverable, project
 from test_kept_budgets import budget
 from test_tasks import task
 from vendor_double import BUSY, LOST_AFTER, Served
-from write_back import WriteBack, change, community_change, deal_url, engagement_changes, issue_change
+from write_back import WriteBack, change, community_change, company_change, deal_url, engagement_changes, issue_change
 
 from pipelines.actions.plan import PlanState, list_plans, save_plan
 from pipelines.ledger import Ledger
@@ -61,12 +61,14 @@ def proposed():
         rows.append(asked(deal_id))
         rows.append(watched(deal_id))
         rows.append(community_change(f"9{deal_id}", policy="if_empty") | {"after": "birch"})
+        rows.append(company_change(f"8{deal_id}"))
     return rows
 
 
 def fill_vendors(vendors):
     vendors.deals.update({deal_id: {} for deal_id in DEALS})
     vendors.communities.update({f"9{deal_id}": {} for deal_id in DEALS})
+    vendors.companies.update({f"8{deal_id}": {} for deal_id in DEALS})
 
 
 class RandomFaults(list):
@@ -166,6 +168,7 @@ def assert_nothing_lost_and_nothing_doubled(vendors):
         assert len([task for task in vendors.tasks.values() if task["deal_id"] == deal_id]) == 1
         assert f"handoff-22220010{deal_id}" in vendors.budgets
         assert vendors.communities[f"9{deal_id}"]["community_id"] == "birch"
+        assert vendors.companies[f"8{deal_id}"]["name"] == "Fern University"
 
 
 def rehearse(home, vendors, kills, seed):

@@ -11,13 +11,15 @@ import urllib.error
 import urllib.request
 
 import pytest
+import test_dashboard_in_browser as tabs
 from conftest import PROJECT
 from dashboard_server import free_port, serving
 from demo import copied
 from oidc_provider import CLIENT, SECRET, providing
-from test_dashboard_in_browser import LAPTOP, Watched, browser, demo  # noqa: F401 - fixtures
 
 pytestmark = [pytest.mark.browser, pytest.mark.thorough]
+
+browser, demo = tabs.browser, tabs.demo
 
 ROLES = """\
 person,role,reason
@@ -43,7 +45,7 @@ def answered(port, path, cookie=""):
 
 
 @pytest.fixture
-def served(demo, tmp_path):  # noqa: F811
+def served(demo, tmp_path):
     """Serve a copy of the demo to whom the provider names; yield the port, the provider and the home."""
     home, rules, port = copied(demo, tmp_path / "home"), tmp_path / "rules", free_port()
     shutil.copytree(PROJECT / "dbt/seeds/default", rules)
@@ -66,9 +68,9 @@ def served(demo, tmp_path):  # noqa: F811
 
 
 @pytest.fixture
-def tab(browser, served):  # noqa: F811
-    context = browser.new_context(viewport=LAPTOP)
-    yield Watched(context.new_page(), served[0])
+def tab(browser, served):
+    context = browser.new_context(viewport=tabs.LAPTOP)
+    yield tabs.Watched(context.new_page(), served[0])
     context.close()
 
 

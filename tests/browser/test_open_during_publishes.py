@@ -9,12 +9,14 @@ from itertools import pairwise
 import duckdb
 import invented
 import pytest
+import test_dashboard_in_browser as tabs
 from dashboard_server import serving
-from test_dashboard_in_browser import LAPTOP, Watched, browser  # noqa: F401 - a fixture
 
 from pipelines import warehouse
 
 pytestmark = [pytest.mark.browser, pytest.mark.thorough]
+
+browser = tabs.browser
 
 DASHBOARDS, PUBLICATIONS = 3, 200
 # The agreed five seconds are reckoned on a quiet machine; this one may have a test beside it on each core.
@@ -42,7 +44,7 @@ def publish(home, number):
     return time.time() * 1000
 
 
-def test_open_dashboards_follow_200_publications_without_an_error_and_never_go_back(browser, tmp_path, record_property):  # noqa: F811
+def test_open_dashboards_follow_200_publications_without_an_error_and_never_go_back(browser, tmp_path, record_property):
     home = tmp_path / "home"
     invented.publish(home, invented.rows())
     published = {0: publish(home, 0)}
@@ -52,9 +54,9 @@ def test_open_dashboards_follow_200_publications_without_an_error_and_never_go_b
             folder = tmp_path / f"dashboard-{number}"
             folder.mkdir()
             port = stack.enter_context(serving(home, folder))
-            context = browser.new_context(viewport=LAPTOP)
+            context = browser.new_context(viewport=tabs.LAPTOP)
             stack.callback(context.close)
-            tab = Watched(context.new_page(), port)
+            tab = tabs.Watched(context.new_page(), port)
             tab.watch()
             tab.open()
             tab.page.evaluate(NOTES)

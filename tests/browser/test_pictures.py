@@ -6,10 +6,12 @@ import importlib.util
 import json
 
 import pytest
+import test_dashboard_in_browser as tabs
 from conftest import PROJECT
-from test_dashboard_in_browser import Watched, browser, demo, port  # noqa: F401 - fixtures
 
 pytestmark = [pytest.mark.browser, pytest.mark.thorough]
+
+browser, demo, port = tabs.browser, tabs.demo, tabs.port
 
 _SPECIFICATION = importlib.util.spec_from_file_location("screenshots", PROJECT / "docs/screenshots.py")
 screenshots = importlib.util.module_from_spec(_SPECIFICATION)
@@ -18,10 +20,10 @@ PICTURES = {name: (path, {"width": width, "height": height}) for name, path, wid
 
 
 @pytest.mark.parametrize("name", PICTURES)
-def test_a_picture_shows_what_its_page_says(browser, port, name):  # noqa: F811
+def test_a_picture_shows_what_its_page_says(browser, port, name):
     path, size = PICTURES[name]
     context = browser.new_context(viewport=size)
-    shown = Watched(context.new_page(), port).open(path)
+    shown = tabs.Watched(context.new_page(), port).open(path)
     shown.wait_for_timeout(1500)
     said = screenshots.words_of(shown)
     context.close()

@@ -114,15 +114,15 @@ WITH_RETRY_AFTER = [("429 retry_after", "middle"), ("503 retry_after", "middle")
 def test_a_fault_that_passes_leaves_the_truth(sandbox, clean, vendor, kind, position):
     truth, calls = clean(vendor)
     name, _, asked = kind.partition(" ")
-    reader = sandbox.reader(vendor).deadline(1.2 if kind in SLOW else 60.0)
+    # long enough for an ordinary call on a busy machine
+    reader = sandbox.reader(vendor).deadline(2.5 if kind in SLOW else 60.0)
     fault = {"kind": name, "occurrence": "nth", "n": place(position, calls)} | ({"retry_after": 7} if asked else {})
     rows, error = reader.read_with(fault)
     assert error is None, error
     assert rows == truth
-    # An iterator of Airtable is spent with the page that was lost, so that its table is read from the start. On a busy machine another
-    # call may take longer than what is agreed here for one that hangs.
+    # An iterator of Airtable is spent with the page that was lost, so that its table is read from the start.
     again = len(reader.calls()) - len(calls)
-    assert 1 <= again <= (5 if vendor == "airtable" else 2 if kind in SLOW else 1)
+    assert 1 <= again <= 5 if vendor == "airtable" else again == 1
     if asked:
         assert reader.waits == [7.0]
 
