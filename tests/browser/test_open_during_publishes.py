@@ -49,7 +49,7 @@ def test_open_dashboards_follow_200_publications_without_an_error_and_never_go_b
     invented.publish(home, invented.rows())
     published = {0: publish(home, 0)}
     with ExitStack() as stack:
-        tabs = []
+        pages = []
         for number in range(DASHBOARDS):
             folder = tmp_path / f"dashboard-{number}"
             folder.mkdir()
@@ -60,15 +60,15 @@ def test_open_dashboards_follow_200_publications_without_an_error_and_never_go_b
             tab.watch()
             tab.open()
             tab.page.evaluate(NOTES)
-            tabs.append(tab)
+            pages.append(tab)
         for number in range(1, PUBLICATIONS + 1):
             published[number] = publish(home, number)
-            tabs[0].page.wait_for_timeout(100)
-        for tab in tabs:
+            pages[0].page.wait_for_timeout(100)
+        for tab in pages:
             tab.page.wait_for_function(f"() => window.noted.at(-1)[0] === '{PUBLICATIONS}'", timeout=MOST_SECONDS * 1000)
-        noted = [[(int(text), at) for text, at in tab.page.evaluate("window.noted")] for tab in tabs]
-        assert [tab.errors for tab in tabs] == [[], [], []]
-        assert [tab.outside for tab in tabs] == [[], [], []]
+        noted = [[(int(text), at) for text, at in tab.page.evaluate("window.noted")] for tab in pages]
+        assert [tab.errors for tab in pages] == [[], [], []]
+        assert [tab.outside for tab in pages] == [[], [], []]
     logs = [(tmp_path / f"dashboard-{number}/dashboard.log").read_text() for number in range(DASHBOARDS)]
     assert [log for log in logs if "Traceback" in log] == []
     waits = []
