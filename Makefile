@@ -4,6 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.installed-$(shell cksum requirements.lock pyproject.toml | cksum | cut -d' ' -f1)
 
+# make demo RULES=2i2c_2026: another profile of dbt/seeds, in a home of its own
+ifdef RULES
+export RULES_DIR := $(CURDIR)/dbt/seeds/$(RULES)
+export HANDOFF_HOME ?= data-$(RULES)
+endif
+
 .DEFAULT_GOAL := help
 .PHONY: help demo dashboard sync test check promises bench lock
 

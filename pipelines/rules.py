@@ -195,6 +195,9 @@ def _check_folder(directory: Path) -> None:
 def _read_table(path: Path) -> tuple[_Table, list[ConfigurationError]]:
     table = _Table(path, [])
     mistakes: list[ConfigurationError] = []
+    content = path.read_bytes()
+    if 0 < content.count(b"\r\n") < content.count(b"\n"):  # the database reads no such file
+        raise ConfigurationError(f"{path} has two kinds of line ends. Save it anew as UTF-8 CSV with commas.")
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, strict=True)
