@@ -307,7 +307,8 @@ class SheetsDialect(Dialect):
         message = self.message(body)
         if status == 429:
             return Refusal("limit", message, self._QUOTA_SECONDS)
-        if status in {400, 401} and isinstance(body, dict) and body.get("error") in self._OF_THE_KEY:
+        word = body.get("error") if isinstance(body, dict) else None  # an object where it is the API that answers
+        if status in {400, 401} and isinstance(word, str) and word in self._OF_THE_KEY:
             return Refusal("unauthorized", message)
         return super().refusal(status, headers, body, now)
 

@@ -354,7 +354,7 @@ RAW_TABLES: Final[dict[str, dict[str, Columns]]] = {
         },
         "billing_columns": {  # its columns, as files.billing_columns has those of a download
             "id": "text",  # <spreadsheet>/<tab's number>/<column's number>
-            "file_name": "text",  # the spreadsheet and the tab, as people call them
+            "file_name": "text",  # the title of the tab
             "column_number": "bigint",
             "header": "text",
             "deal_id": "text",

@@ -147,7 +147,7 @@ def _columns(grid: Grid, set_aside: Callable[[str, str, str], None]) -> Iterator
         filled = [line for line, cell in grid.column(column).items() if cell.text.strip() and cell.error is None]
         yield {
             "id": _column_key(grid, column),
-            "file_name": f"{grid.tab.title}/{grid.tab.tab_title}",
+            "file_name": grid.tab.tab_title,
             "column_number": column,
             "header": name,
             "deal_id": deal_in(name),

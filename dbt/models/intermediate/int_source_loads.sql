@@ -11,7 +11,8 @@ final as (
         max(case when source = 'airtable' then last_complete_at end) as airtable_seen_at,
         max(case when source = 'github' then last_complete_at end) as github_seen_at,
         max(case when source = 'aws' then last_complete_at end) as aws_seen_at,
-        max(case when source = 'files' then last_complete_at end) as files_seen_at
+        max(case when source = 'files' then last_complete_at end) as files_seen_at,
+        max(case when source = 'sheets' then last_complete_at end) as sheets_seen_at
     from gates
 )
 
