@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.sandbox.exchange import misfit
 from pipelines.sandbox.sheets_formulas import (
@@ -23,6 +23,9 @@ from pipelines.sandbox.sheets_formulas import (
     moved,
     plain,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Json = dict[str, Any]
 
@@ -143,9 +146,8 @@ class Book:
     def grid_data(self, area: Area) -> Json:
         """Return an area as GridData: what is empty at the end of a line, and of the area, is left out, and so are zeros."""
         rows = []
-        for line in range(area.first_line, area.last_line + 1):
-            cells = [self._cell_data(area.tab, line, column) for column in range(area.first_column, area.last_column + 1)]
-            rows.append(_without_tail(cells))
+        for line, columns in _entered_lines(area):
+            rows.append(_without_tail([self._cell_data(area.tab, line, column) for column in columns]))
         data: Json = {"rowData": [{"values": cells} if cells else {} for cells in _without_tail(rows)]}
         for name, first in (("startRow", area.first_line), ("startColumn", area.first_column)):
             if first > 1:
@@ -173,9 +175,8 @@ class Book:
     def values(self, area: Area, rendering: str) -> list[list[Any]]:
         """Return an area as values: what is empty at the end of a line, and of the area, is left out."""
         rows = []
-        for line in range(area.first_line, area.last_line + 1):
-            cells = [self._rendered(area.tab, line, column, rendering) for column in range(area.first_column, area.last_column + 1)]
-            rows.append(_without_tail(cells))
+        for line, columns in _entered_lines(area):
+            rows.append(_without_tail([self._rendered(area.tab, line, column, rendering) for column in columns]))
         return _without_tail(rows)
 
     def _rendered(self, tab: Json, line: int, column: int, rendering: str) -> Any:
@@ -347,6 +348,13 @@ def _corner(text: str) -> tuple[int | None, int | None]:
     letters = text.rstrip("0123456789")
     digits = text[len(letters) :]
     return int(digits) if digits else None, column_number(letters) if letters else None
+
+
+def _entered_lines(area: Area) -> Iterator[tuple[int, range]]:
+    """Yield the lines of an area down to the last one that was ever written in, with the columns up to the last one of each."""
+    rows = area.tab["rows"]
+    for line in range(area.first_line, min(area.last_line, len(rows)) + 1):
+        yield line, range(area.first_column, min(area.last_column, len(rows[line - 1])) + 1)
 
 
 def _without_tail(items: list[Any]) -> list[Any]:

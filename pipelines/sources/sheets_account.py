@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlencode
 
 from pipelines import clock
@@ -19,16 +19,29 @@ from pipelines.errors import ConfigurationError, GarbageAnswer
 from pipelines.redaction import hide
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
-
-    from pipelines.transport import Transport
 
 READ_SCOPE: Final = "https://www.googleapis.com/auth/spreadsheets.readonly"
 WRITE_SCOPE: Final = "https://www.googleapis.com/auth/spreadsheets"
 _GRANT: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _LIFE: Final = timedelta(hours=1)  # the longest that Google takes
 _SPARE: Final = timedelta(minutes=2)  # a token is not used up to its last moment
+
+
+class Asked(Protocol):
+    """What is needed of :class:`pipelines.transport.Transport`."""
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | str | None = None,
+        idempotent: bool | None = None,
+    ) -> Any:
+        """Send one request and return the vendor's answer. Raises VendorError."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +81,7 @@ class AccessToken:
 
     def __init__(
         self,
-        transport: Transport,
+        transport: Asked,
         token_url: str,
         account: ServiceAccount,
         scope: str,
