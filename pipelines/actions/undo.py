@@ -8,6 +8,7 @@ spreadsheet and in which nobody has written since.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -138,7 +139,7 @@ def _reverse(item: _Written) -> Change:
     if change.is_creation and not _can_go(change):
         return new
     if change.is_creation:
-        # named by its key: the record's own id is its place, which moves
-        new = replace(new, record_id=change.natural_key, field=COLUMN)
+        # by its deal, because its place moves
+        new = replace(new, record_id=re.split(r"[/=]", change.natural_key or "")[-1], field=COLUMN)
         return replace(new, before=change.after, after="", policy=Policy.if_equal_before)
     return replace(new, before=change.after, after=change.before or "", policy=Policy.if_equal_before)

@@ -96,8 +96,8 @@ final as (
         }) as varchar) as after,
         'if_empty' as policy,
         'We pay the cloud of ' || wanted.deal_name || ', and the tab ' || neighbours.tab_title || ' of the spreadsheet '
-        || neighbours.spreadsheet_title || ' has no column for it; the new one reckons as ' || coalesce(neighbours.neighbour, 'the last one')
-        || '.' as reason,
+        || neighbours.spreadsheet_title || ' has no column for it; the new one takes the formulas of '
+        || coalesce('the column ' || neighbours.neighbour, 'the last one') || '.' as reason,
         'medium' as risk,
         true as is_reversible,
         wanted.deal_url as natural_key,
