@@ -32,7 +32,9 @@ def ask(settings: Settings, rules: Rules, inquiry: Inquiry) -> str:  # noqa: ARG
         _note_readers(getattr(settings, name), name.upper(), inquiry)
     with closing(client.transport):
         path = f"/v4/spreadsheets/{client.spreadsheet_id}"
-        inquiry.compare_clocks(get(client.transport, path, client.token(), {"fields": "spreadsheetId,sheets"}).headers.get("date"))
+        inquiry.compare_clocks(
+            get(client.transport, path, client.token(), {"fields": "spreadsheetId,sheets"}).headers.get("date")
+        )
         grid = inquiry.ask(client.grid)
     if grid is None:
         return ""
@@ -55,4 +57,6 @@ def _note_readers(path: Path | None, setting: str, inquiry: Inquiry) -> None:
         return
     mode = path.stat().st_mode & 0o777
     if mode & _READABLE_BY_OTHERS:
-        inquiry.note(f"{setting} names {path}, which other users of this machine may use (mode {mode:o}). Run `chmod 600 {path}`.")
+        inquiry.note(
+            f"{setting} names {path}, which other users of this machine may use (mode {mode:o}). Run `chmod 600 {path}`."
+        )

@@ -74,7 +74,9 @@ class SheetsTarget:
     def place(self) -> Place:
         """The spreadsheet; the key for writing, where there is one, must open it, too."""
         for as_writer in (False, True) if self._connection.tokens.write is not None else (False,):
-            answer = self._connection.get(self._path, {"fields": "spreadsheetId,sheets(properties(sheetId))"}, as_writer=as_writer)
+            answer = self._connection.get(
+                self._path, {"fields": "spreadsheetId,sheets(properties(sheetId))"}, as_writer=as_writer
+            )
             if answer.get("spreadsheetId") != self._spreadsheet_id:
                 raise GarbageAnswer("Google Sheets did not say which spreadsheet this is, so nothing may be written.")
         return Place("sheets", "Google spreadsheet", self._spreadsheet_id, self._is_sandbox)
@@ -120,7 +122,7 @@ class SheetsTarget:
         if grid is None or (column is None) != change.is_creation:
             return None
         path = f"{self._path}:batchUpdate"
-        if change.is_creation:
+        if column is None:
             return Write(1, "append the column", "POST", path, {"requests": _appended(_wanted(change), grid)})
         # as it was before the request; asked again when it is read back
         self._left.setdefault(change.change_id, [name for place, name in enumerate(grid.headers, start=1) if place != column])

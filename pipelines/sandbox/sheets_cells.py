@@ -328,8 +328,33 @@ def _mask_of_one(parts: list[str]) -> tuple[Json, list[str]]:
 
 
 _NAMES: Final = frozenset(
-    "spreadsheetId properties title locale timeZone sheets sheetId index sheetType gridProperties rowCount columnCount data startRow "
-    "startColumn rowData values userEnteredValue effectiveValue formattedValue effectiveFormat numberFormat type pattern *".split()
+    {
+        "spreadsheetId",
+        "properties",
+        "title",
+        "locale",
+        "timeZone",
+        "sheets",
+        "sheetId",
+        "index",
+        "sheetType",
+        "gridProperties",
+        "rowCount",
+        "columnCount",
+        "data",
+        "startRow",
+        "startColumn",
+        "rowData",
+        "values",
+        "userEnteredValue",
+        "effectiveValue",
+        "formattedValue",
+        "effectiveFormat",
+        "numberFormat",
+        "type",
+        "pattern",
+        "*",
+    }
 )
 
 

@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 Value = float | str | bool | None
 
 _CELL: Final = r"\$?[A-Za-z]{1,3}\$?[1-9]\d*"
-_REFERENCE: Final = re.compile(
-    rf"(?P<tab>(?:'(?:[^']|'')+'|[A-Za-z_]\w*)!)?(?P<first>{_CELL})(?::(?P<last>{_CELL}))?(?![\w(])"
-)
+_REFERENCE: Final = re.compile(rf"(?P<tab>(?:'(?:[^']|'')+'|[A-Za-z_]\w*)!)?(?P<first>{_CELL})(?::(?P<last>{_CELL}))?(?![\w(])")
 _TOKEN: Final = re.compile(
     r"\s*(?:"
     r'(?P<text>"(?:[^"]|"")*")'
@@ -255,6 +253,8 @@ class _Formula:
 
     def _iferror(self) -> Any:
         before = list(self._left)
+        found: Value = None
+        has_failed = False
         try:
             found = _one(self._compared())
         except CellError:
@@ -262,17 +262,13 @@ class _Formula:
             self._left, depth = before, 0
             while self._left and not (depth == 0 and self._left[0][1] in {",", ")"}):
                 depth += {"(": 1, ")": -1}.get(self._left.pop(0)[1], 0)
-            found = _Failed
+            has_failed = True
         other: Any = ""
         if self._next_is(","):
             other = self._compared()
         if not self._next_is(")"):
             raise NotBuilt(f"the end of {self._formula!r}")
-        return other if found is _Failed else found
-
-
-class _Failed:
-    """Stands for the argument of IFERROR that failed."""
+        return other if has_failed else found
 
 
 def evaluated(formula: str, look: Any) -> Value:

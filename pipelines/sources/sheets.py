@@ -122,7 +122,9 @@ def sheets_rows(client: SheetsClient, rules: Rules, *, as_of: date, landing: Lan
     errors = errors_by_column(grid)
     for column, cells in errors.items():
         place, error = cells[0]
-        words = f"{place} shows {error}" if len(cells) == 1 else f"{len(cells)} cells show an error, the first is {place} ({error})"
+        words = (
+            f"{place} shows {error}" if len(cells) == 1 else f"{len(cells)} cells show an error, the first is {place} ({error})"
+        )
         is_header = place == f"{letters(column)}1"
         consequence = "the column has no name" if is_header else "they count as empty"
         landing.set_aside("billing_columns", _column_key(grid, column), f"{words}; {consequence}", grid.header(column))
@@ -140,7 +142,9 @@ def _columns(grid: Grid, set_aside: Callable[[str, str, str], None]) -> Iterator
     for name, count in counted.items():
         if count > 1:
             places = ", ".join(letters(column) for column, header in named.items() if header == name)
-            set_aside(f"{_tab_key(grid)}/{places}", f"{count} columns are called {name!r}; call each by one deal or community", name)
+            set_aside(
+                f"{_tab_key(grid)}/{places}", f"{count} columns are called {name!r}; call each by one deal or community", name
+            )
     for column, name in named.items():
         if counted[name] > 1:
             continue

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlencode
 
@@ -89,12 +89,12 @@ class AccessToken:
     ) -> None:
         """Ask nothing yet. ``transport`` must be allowed to call ``token_url``."""
         self._transport, self._token_url, self._account, self._scope = transport, token_url, account, scope
-        self._now = now or (lambda: clock.now())
-        self._token, self._until = "", datetime.min
+        self._now = now
+        self._token, self._until = "", datetime.min.replace(tzinfo=UTC)
 
     def __call__(self) -> str:
         """Return a token that is good for at least two minutes. Raises VendorError."""
-        now = self._now()
+        now = self._now() if self._now is not None else clock.now()
         if not self._token or now >= self._until:
             answer = self._exchanged(now)
             token, seconds = answer.get("access_token"), answer.get("expires_in")

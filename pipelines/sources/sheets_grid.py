@@ -127,11 +127,12 @@ def _tab(answer: Json, spreadsheet_id: str, tab_title: str) -> Tab:
         raise ConfigurationError(
             f"The spreadsheet {title!r} has no tab {tab_title!r}; there are: {there}. Correct SHEETS_TAB, or unset it for the first."
         )
-    size = found.get("gridProperties") or {}
-    numbers = found.get("sheetId", 0), size.get("rowCount"), size.get("columnCount")
-    if not all(isinstance(number, int) for number in numbers) or not isinstance(found.get("title"), str):
+    size: Json = found.get("gridProperties") or {}
+    tab_id, rows, columns = found.get("sheetId", 0), size.get("rowCount"), size.get("columnCount")
+    if not (
+        isinstance(tab_id, int) and isinstance(rows, int) and isinstance(columns, int) and isinstance(found.get("title"), str)
+    ):
         raise _garbage("a tab without its size")
-    tab_id, rows, columns = numbers
     return Tab(spreadsheet_id, title, tab_id, found["title"], rows, columns)
 
 

@@ -176,7 +176,10 @@ RECIPES = [
     Recipe("open_github_issue", "github", lambda _: [issue_change()], _two_requests),
     Recipe("keep_aws_budget", "aws", lambda _: [test_kept_budgets.budget()], _their_budget),
     Recipe(
-        "append_billing_column", "sheets", lambda vendors: [test_billing_columns.column(vendors)], test_billing_columns.their_column
+        "append_billing_column",
+        "sheets",
+        lambda vendors: [test_billing_columns.column(vendors)],
+        test_billing_columns.their_column,
     ),
 ]
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 from vendor_double import BUSY, LOST_AFTER, LOST_BEFORE
-from write_back import WriteBack, change, deal_url, statuses
+from write_back import change, deal_url, statuses
 
 from pipelines.actions.opening import OpenTargets
 from pipelines.actions.records import change_from_row
@@ -134,7 +134,10 @@ MOVES = {
     "another column came": (lambda v, last: enter(v, 1, last + 1, "Total"), "somebody has added columns since the sync (Total)"),
     "a nameless one came": (lambda v, last: enter(v, 5, last + 1, "x"), "somebody has added columns since the sync (a column"),
     "a column was renamed": (lambda v, _: enter(v, 1, 2, "Other"), "have changed since the sync"),
-    "the last column reckons otherwise": (lambda v, last: enter(v, 25, last, "=1", "formulaValue"), "have changed since the sync"),
+    "the last column reckons otherwise": (
+        lambda v, last: enter(v, 25, last, "=1", "formulaValue"),
+        "have changed since the sync",
+    ),
     "a column is gone": (lambda v, _: [row.pop(1) for row in tab(v)["rows"] if row], "have changed since the sync"),
     "the tab is another one": (lambda v, _: v.billing.tabs.reverse(), "in another tab by now (Rates)"),
 }
@@ -190,7 +193,9 @@ def test_a_proposal_that_cannot_be_carried_out_is_held_back(write_back, vendors,
 # What is lost on the way
 
 
-@pytest.mark.parametrize(("fault", "status", "columns"), [(LOST_AFTER, "applied", 1), (LOST_BEFORE, "failed", 0), (BUSY, "failed", 0)])
+@pytest.mark.parametrize(
+    ("fault", "status", "columns"), [(LOST_AFTER, "applied", 1), (LOST_BEFORE, "failed", 0), (BUSY, "failed", 0)]
+)
 def test_an_answer_that_is_lost_is_settled_by_reading_and_nothing_is_sent_again(write_back, vendors, fault, status, columns):
     path = write_back.saved([column(vendors)])
     vendors.faults = [fault]
@@ -394,10 +399,19 @@ def test_the_key_of_an_editor_appends_and_that_of_a_viewer_is_refused(served, ho
 def _proposal(target):
     grid = read_grid(target._ask, target._spreadsheet_id, "")
     last = grid.last_column
-    place = {"column": last, "header": grid.header(last), "tab_id": 0, "fingerprint": grid.fingerprint(last), "names": [], "others": []}
+    place = {
+        "column": last,
+        "header": grid.header(last),
+        "tab_id": 0,
+        "fingerprint": grid.fingerprint(last),
+        "names": [],
+        "others": [],
+    }
     formulas = {str(line): formula for line, formula in grid.formulas(last).items()}
     after = {"header": header(DEAL), "formulas": json.dumps(formulas), "beside": json.dumps(place)}
-    return change("x", system="sheets", object="billing_columns", record_id=None, after=json.dumps(after), natural_key=deal_url(DEAL))
+    return change(
+        "x", system="sheets", object="billing_columns", record_id=None, after=json.dumps(after), natural_key=deal_url(DEAL)
+    )
 
 
 # Formulas

@@ -143,7 +143,12 @@ class Vendors:
         pairs = [(name, one) for name, value in query.items() for one in (value if isinstance(value, list) else [value])]
         world = World(SandboxState("", None, None, None, None, sheets=self.billing))
         asked = Call(
-            method, "", path, tuple(pairs), {"authorization": f"Bearer {token}"}, b"" if body is None else json.dumps(body).encode()
+            method,
+            "",
+            path,
+            tuple(pairs),
+            {"authorization": f"Bearer {token}"},
+            b"" if body is None else json.dumps(body).encode(),
         )
         try:
             answer = _Sheets(world).answer(asked)

@@ -297,7 +297,7 @@ def test_the_command_prints_its_lines_serves_and_stops_at_ctrl_c(tmp_path):
             assert [of_any_process(line) for line in lines] == [
                 of_any_process(line) for line in environment_lines(f"http://127.0.0.1:{port}", fresh_state())
             ]
-            assert [stat.S_IMODE(os.stat(key).st_mode) for key in keys] == [0o600, 0o600]
+            assert [stat.S_IMODE(Path(key).stat().st_mode) for key in keys] == [0o600, 0o600]
             health = httpx.Client(transport=httpx.HTTPTransport(retries=3), trust_env=False)
             assert health.get(f"http://127.0.0.1:{port}/_control/health").json()["remembers"] is True
             second = subprocess.run(arguments, env=environment, capture_output=True, text=True, timeout=60, check=False)
@@ -309,7 +309,7 @@ def test_the_command_prints_its_lines_serves_and_stops_at_ctrl_c(tmp_path):
             process.send_signal(signal.SIGINT)
         assert process.wait(timeout=20) == 0
         assert "Traceback" not in process.stderr.read()
-    assert not any(os.path.exists(key) for key in keys), "its keys go with it"
+    assert not any(Path(key).exists() for key in keys), "its keys go with it"
 
 
 def of_any_process(line):

@@ -46,7 +46,11 @@ def _in_no_politeness(monkeypatch):
 
 
 def real(sandbox, tmp_path, **given):
-    names = {name.lower(): value for name, value in _settings_env(sandbox.url, sandbox.world.state).items() if name.startswith("SHEETS_")}
+    names = {
+        name.lower(): value
+        for name, value in _settings_env(sandbox.url, sandbox.world.state).items()
+        if name.startswith("SHEETS_")
+    }
     return load_settings(handoff_home=tmp_path, _env_file=None, **(names | given))
 
 
@@ -83,7 +87,12 @@ def shown_as(number, kind, pattern):
 
 def test_a_column_is_known_as_the_one_of_a_download_is(sandbox, tmp_path):
     names = ["Month", 1001, "https://app.hubspot.com/contacts/7/record/0-3/1002", " Fern hub ", None, "heath"]
-    lines = [names, [45901.0, 1.5, None, 3, None, None], [None, '=IF(B2>1,"","x")', None, None, "nameless", None], ["end", "=B2*2"]]
+    lines = [
+        names,
+        [45901.0, 1.5, None, 3, None, None],
+        [None, '=IF(B2>1,"","x")', None, None, "nameless", None],
+        ["end", "=B2*2"],
+    ]
     sandbox.world.state.sheets.tabs = [tab(*lines)]
     landing = landed(sandbox, tmp_path)
     known = ("column_number", "header", "deal_id", "last_filled_line")
@@ -254,7 +263,9 @@ def changed_key(sandbox, tmp_path, **changed):
 
 def test_a_key_that_is_no_rsa_key_or_that_google_does_not_know_is_told_without_it(sandbox, tmp_path):
     with pytest.raises(ConfigurationError, match="is no RSA key"):
-        landed(sandbox, tmp_path, sheets_service_account_file=changed_key(sandbox, tmp_path, private_key="-----BEGIN NOTHING-----"))
+        landed(
+            sandbox, tmp_path, sheets_service_account_file=changed_key(sandbox, tmp_path, private_key="-----BEGIN NOTHING-----")
+        )
     with pytest.raises(Unauthorized, match="SHEETS_SERVICE_ACCOUNT_FILE.*account not found"):
         landed(sandbox, tmp_path, sheets_service_account_file=changed_key(sandbox, tmp_path, client_email="who@is.this"))
     other = json.loads(key_file(EDITOR, f"{sandbox.url}/sheets/token").read_text())["private_key"]
@@ -294,8 +305,12 @@ def test_a_token_is_asked_for_once_and_again_before_it_ends(sandbox):
 
 @pytest.mark.parametrize(
     ("email", "scope", "token"),
-    [(VIEWER, READ_SCOPE, "sandbox-token"), (VIEWER, WRITE_SCOPE, "sandbox-token"), (EDITOR, READ_SCOPE, "sandbox-token")]
-    + [(EDITOR, WRITE_SCOPE, "sandbox-write-token")],
+    [
+        (VIEWER, READ_SCOPE, "sandbox-token"),
+        (VIEWER, WRITE_SCOPE, "sandbox-token"),
+        (EDITOR, READ_SCOPE, "sandbox-token"),
+        (EDITOR, WRITE_SCOPE, "sandbox-write-token"),
+    ],
 )
 def test_only_the_editor_who_asks_to_write_gets_a_token_that_writes(sandbox, email, scope, token):
     transport, access = token_of(sandbox, email, scope)

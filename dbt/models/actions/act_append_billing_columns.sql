@@ -1,5 +1,5 @@
--- Appends the column that a signed deal lacks in the cloud-billing spreadsheet, with the formulas of the last column, which must be the
--- one of another deal or community. Off unless rule_guards.csv has the row enabled_recipe,append_billing_column.
+-- Appends the column that a signed deal lacks in the cloud-billing spreadsheet, with the formulas of the last column, which must be
+-- the one of another deal or community. Off unless rule_guards.csv has the row enabled_recipe,append_billing_column.
 with
 
 enabled as (
@@ -109,7 +109,8 @@ final as (
             when findings.status <> 'open' then 'a source behind the finding is not complete'
             when neighbours.neighbour is null then 'the last column of the sheet has no name of its own; add the column by hand'
             when not neighbours.is_of_a_deal
-                then 'the last column of the sheet (' || neighbours.neighbour || ') is no deal''s or community''s; add the column by hand'
+                then 'the last column of the sheet (' || neighbours.neighbour
+                    || ') is no deal''s or community''s; add the column by hand'
         end as blocked_reason,
         {{ as_of() }} as as_of_on
     from wanted

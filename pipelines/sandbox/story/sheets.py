@@ -34,9 +34,7 @@ def kept(portal: HubspotState) -> SheetsState:
     signed = sorted(
         (record.properties.get("contract_start_date") or "", record.id, record.properties.get("dealname") or "")
         for record in portal.objects["deals"].values()
-        if record.properties.get("dealstage") in _WON
-        and record.properties.get("cloud_paid_by") == "us"
-        and not record.archived
+        if record.properties.get("dealstage") in _WON and record.properties.get("cloud_paid_by") == "us" and not record.archived
     )
     known = [(deal_id, name) for _, deal_id, name in signed[: max(0, len(signed) - _WITHOUT_A_COLUMN)]][:_MOST_COLUMNS]
     sum_line = len(_MONTHS) + 3
@@ -50,7 +48,10 @@ def kept(portal: HubspotState) -> SheetsState:
     rows.append([_text("Sum"), *(_formula(f"=SUM({letters}2:{letters}{last})") for letters in columns)])
     rows.append([_text("Passed on"), *(_formula(f"=ROUND({letters}{sum_line}*Rates!$B$1,2)") for letters in columns)])
     rows.append(
-        [_text("Mean"), *(_formula(f"=IFERROR({letters}{sum_line}/COUNT({letters}$2:{letters}${last}),0)") for letters in columns)]
+        [
+            _text("Mean"),
+            *(_formula(f"=IFERROR({letters}{sum_line}/COUNT({letters}$2:{letters}${last}),0)") for letters in columns),
+        ]
     )
     tabs = [
         {"sheetId": COSTS_TAB, "title": "Costs", "rowCount": _LINES, "columnCount": len(known) + 4, "rows": rows},
