@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from conftest import PROJECT
+from loop import findings, run
 from reading import sandbox_in
 
 from pipelines import clock
 from pipelines.dialects import SheetsDialect
 from pipelines.errors import ConfigurationError, Forbidden, NotFound, RateLimited, Unauthorized, Unavailable
+from pipelines.ledger import Ledger
 from pipelines.redaction import redacted
 from pipelines.rules import load_rules
 from pipelines.sandbox.server import _settings_env
@@ -336,3 +340,46 @@ def test_a_scope_that_nobody_may_give_is_refused(sandbox):
 @pytest.mark.parametrize(("number", "name"), [(1, "A"), (26, "Z"), (27, "AA"), (702, "ZZ"), (703, "AAA")])
 def test_columns_have_the_letters_of_a_spreadsheet(number, name):
     assert letters(number) == name
+
+
+@pytest.mark.thorough
+def test_deals_without_a_column_get_one_by_plan_and_apply_and_lose_it_by_undo(copy_of_demo, tmp_path):
+    home = copy_of_demo
+    profile = shutil.copytree(PROJECT / "dbt/seeds/default", tmp_path / "rules")
+    with (profile / "rule_sources.csv").open("a") as sources, (profile / "rule_guards.csv").open("a") as guards:
+        sources.write("sheets,Cloud-billing spreadsheet,36,false,A daily sync may miss one run\n")
+        guards.write("enabled_recipe,append_billing_column,recipe,Tried here\n")
+
+    def done(*words, code=0):
+        ended = run(home, *words, RULES_DIR=str(profile))
+        assert ended.returncode == code, ended.stdout + ended.stderr
+        return ended.stdout
+
+    def lacking():
+        return {name: row for name, row in findings(home).items() if name.startswith("HG05") and row["status"] == "open"}
+
+    assert not lacking(), "the shipped rules read no spreadsheet"
+    done("sync")
+    found = lacking()
+    assert len(found) == 3
+    for row in found.values():
+        evidence = {part["field"]: part for part in json.loads(row["evidence"])}
+        assert evidence["columns"]["source"] == "sheets"
+        assert int(evidence["columns"]["value"]) > 50
+        assert evidence["columns"]["seen_at"]
+    assert "3 changes" in done("plan", "--system", "sheets", code=2)
+    assert "3 applied and read back" in done("apply", "latest")
+    done("sync")
+    assert not lacking()
+    assert checked(home) == {"verified": 3}
+    done("undo", "latest", code=2)
+    assert "3 applied and read back" in done("apply", "latest")
+    done("sync")
+    assert lacking().keys() == found.keys()
+    assert checked(home) == {"verified": 6}
+
+
+def checked(home):
+    with Ledger.open(home) as ledger:
+        assert ledger.verify().is_sound
+        return dict(Counter(row["status"] for row in ledger.change_rows(phase="verified")))

@@ -1,5 +1,5 @@
--- Appends the column that a signed deal lacks in the cloud-billing spreadsheet, with the formulas of the last column, which must be
--- the one of another deal or community. Off unless rule_guards.csv has the row enabled_recipe,append_billing_column.
+-- Appends the column that a signed deal lacks in the cloud-billing spreadsheet, with the formulas of the last column, which must
+-- be the one of another deal or community. Off unless rule_guards.csv has the row enabled_recipe,append_billing_column.
 with
 
 enabled as (

@@ -1,5 +1,5 @@
--- One row per column of the billing sheet: of the spreadsheet at Google where it is read, else of what was downloaded and imported.
--- A download does not count beside the spreadsheet, because it would show columns that are gone.
+-- One row per column of the billing sheet: of the spreadsheet at Google where it is read, else of what was downloaded and
+-- imported. A download does not count beside the spreadsheet, because it would show columns that are gone.
 with
 
 read_columns as (
