@@ -46,7 +46,7 @@ REQUIRED_TABLES: Final[dict[str, tuple[str, ...]]] = {
     "rule_issue_states": ("content", "state", "outcome"),
     "rule_usage_tiers": ("from_users", "to_users", "price_per_user"),
     "rule_milestone_items": ("name_pattern",),
-    "rule_rag_statuses": ("rag", "is_action_needed"),
+    "rule_rag_statuses": ("rag", "light", "is_action_needed"),
     "rule_staff_users": ("name_pattern",),
     "rule_capacity": ("team", "person", "fte", "hours_per_week", "overhead_ratio"),
     "rule_time_off": ("team", "person", "from_on", "to_on"),
@@ -194,12 +194,14 @@ REFERENCES: Final[tuple[tuple[str, str, str, str], ...]] = (
     ("rule_grace", "rule_id", "rule_findings", "rule_id"),
     ("rule_meetings", "reports", "rule_findings", "report"),
 )
+# stands for the stores of rule_engagement_stores.csv where a source is named
+ENGAGEMENTS: Final = "engagements"
 # Where the first word of a lookup in rule_intake_fields.csv leads: system and object of map_fields.csv
 LOOKUP_PLACES: Final = {
     "deal": ("hubspot", "deals"),
     "community": ("hubspot", "communities"),
     "company": ("hubspot", "companies"),
-    "engagement": ("airtable", "engagements"),
+    "engagement": (ENGAGEMENTS, "engagements"),
 }
 
 # What stands in braces in the texts of rule_notifications.csv; docs/notifications.md says which occasion has which

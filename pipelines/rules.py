@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from pipelines.errors import ConfigurationError
+from pipelines.profiles import table_files
 from pipelines.rule_tables import (
+    ENGAGEMENTS,
     LOOKUP_PLACES,
     OPTIONAL_CELLS,
     REFERENCES,
@@ -153,7 +155,7 @@ def _examined(directory: Path) -> tuple[dict[str, _Table], list[ConfigurationErr
     unreadable: list[ConfigurationError] = []
     try:
         _check_folder(directory)
-        for path in sorted(directory.glob("*.csv")):
+        for path in table_files(directory):
             try:
                 tables[path.stem], found = _read_table(path)
                 mistakes += found
@@ -181,7 +183,8 @@ def _check_folder(directory: Path) -> None:
             f"The rule tables were looked for in {directory}, which is not a folder. "
             "Set RULES_DIR to a folder with rule_*.csv and map_*.csv, or unset it to use the default profile."
         )
-    missing = sorted(name for name in REQUIRED_TABLES if not (directory / f"{name}.csv").is_file())
+    known = {path.stem for path in table_files(directory)}
+    missing = sorted(set(REQUIRED_TABLES) - known)
     if missing:
         raise ConfigurationError(
             f"The rule tables in {directory} lack {', '.join(f'{name}.csv' for name in missing)}. "
@@ -253,6 +256,8 @@ def _mistaken_references(tables: dict[str, _Table]) -> Iterator[ConfigurationErr
     """Check what one table says about another. An empty cell refers to nothing; a cell may hold several names with semicolons."""
     for name, column, target, target_column in REFERENCES:
         table, allowed = tables[name], tables[target].values(target_column)
+        if (target, column) in {("rule_sources", "needs"), ("rule_sources", "source")}:
+            allowed = allowed | {ENGAGEMENTS}
         for line, row in table.rows:
             unknown = sorted({part.strip() for part in row[column].split(";")} - allowed) if row[column] else []
             if unknown:
@@ -267,6 +272,7 @@ def _mistaken_references(tables: dict[str, _Table]) -> Iterator[ConfigurationErr
 def _mistaken_lookups(tables: dict[str, _Table]) -> Iterator[ConfigurationError]:
     """Check that every place where an intake field is looked up is a field of map_fields.csv."""
     known = {(row["system"], row["object"], row["canonical_field"]) for _, row in tables["map_fields"].rows}
+    stores = tables["rule_engagement_stores"].values("store")
     table = tables["rule_intake_fields"]
     for line, row in table.rows:
         for lookup in row["lookups"].split(";"):
@@ -274,13 +280,16 @@ def _mistaken_lookups(tables: dict[str, _Table]) -> Iterator[ConfigurationError]
             if place not in LOOKUP_PLACES or not field:
                 forms = ", ".join(f"{word}.FIELD" for word in LOOKUP_PLACES)
                 yield table.wrong(line, "lookups", f"{lookup!r} names no place", f"Write {forms}, with semicolons between them.")
-            elif (wanted := (*LOOKUP_PLACES[place], field)) not in known:
-                yield table.wrong(
-                    line,
-                    "lookups",
-                    f"{lookup.strip()!r} needs a row {','.join(wanted)} in map_fields.csv, and there is none",
-                    "Add it there, or correct the name.",
-                )
+                continue
+            system, kind = LOOKUP_PLACES[place]
+            for kept_in in sorted(stores) if system == ENGAGEMENTS else (system,):
+                if (kept_in, kind, field) not in known:
+                    yield table.wrong(
+                        line,
+                        "lookups",
+                        f"{lookup.strip()!r} needs a row {kept_in},{kind},{field} in map_fields.csv, and there is none",
+                        "Add it there, or correct the name.",
+                    )
 
 
 def _mistaken_organisation(tables: dict[str, _Table]) -> Iterator[ConfigurationError]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.errors import ConfigurationError, HandoffError, disk_problem
+from pipelines.profiles import in_one_folder
 from pipelines.settings import PROJECT_ROOT, prepare_dbt
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def build(
     Unit tests are a matter of the code, not of the data: ``make test`` runs them, a sync does not. Raises ConfigurationError when
     the project does not compile (a broken rule table), HandoffError when dbt itself fails.
     """
-    prepare_dbt(building_file=building_file, rules_dir=rules_dir, as_of=as_of)
+    prepare_dbt(building_file=building_file, rules_dir=in_one_folder(rules_dir, work_folder), as_of=as_of)
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager  # noqa: PLC0415 - seconds; only a build pays them
     from dbt.cli.main import dbtRunner  # noqa: PLC0415
 

@@ -24,10 +24,10 @@ def sandbox(
     """Serve the vendors' sandbox on 127.0.0.1 and print its addresses and tokens as environment lines."""
     from pipelines.sandbox.attachment import state_file
     from pipelines.sandbox.server import environment_lines, serve
-    from pipelines.sandbox.story import build_state
+    from pipelines.sandbox.story import build_state, process_of
 
     settings, _ = load()
-    state = build_state(deals=deals)
+    state = build_state(process_of(settings.rules_dir), deals=deals)
     file = state_file(settings.handoff_home) if keep and not deals else None
     if file is not None:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -30,7 +30,7 @@ _COMPACT: Final = {
     "enum_option": ("name", "enabled", "color"),
     "job": ("resource_subtype", "status", "new_project"),
 }
-_SITE: Final = "https://app.asana.com/0"
+SITE: Final = "https://app.asana.com/0"
 
 
 class Shapes:
@@ -78,7 +78,7 @@ class Shapes:
             **kept,
             "owner": self.user(kept["owner"]),
             "workspace": self.workspace(),
-            "permalink_url": f"{_SITE}/portfolio/{gid}/list",
+            "permalink_url": f"{SITE}/portfolio/{gid}/list",
         }
 
     def project(self, gid: str) -> Json:
@@ -103,7 +103,7 @@ class Shapes:
             "created_from_template": self.named("project_template", kept["created_from_template"]),
             "current_status_update": status,
             "custom_fields": [self._cell(field, value) for field, value in kept["custom_fields"].items()],
-            "permalink_url": f"{_SITE}/{gid}/list",
+            "permalink_url": f"{SITE}/{gid}/list",
         }
 
     def task(self, gid: str) -> Json:
@@ -121,7 +121,7 @@ class Shapes:
             "num_subtasks": children,
             "custom_fields": [self._cell(field, value) for field, value in kept["custom_fields"].items()],
             "workspace": self.workspace(),
-            "permalink_url": f"{_SITE}/{kept['project'] or 0}/{gid}",
+            "permalink_url": f"{SITE}/{kept['project'] or 0}/{gid}",
         }
 
     def status_update(self, gid: str) -> Json:

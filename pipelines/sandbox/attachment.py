@@ -45,9 +45,9 @@ def attached(settings: Settings) -> Iterator[str | None]:
         yield settings.sandbox_url
         return
     from pipelines.sandbox.server import running  # noqa: PLC0415 - the server is needed only without real accounts
-    from pipelines.sandbox.story import build_state  # noqa: PLC0415
+    from pipelines.sandbox.story import build_state, process_of  # noqa: PLC0415
 
     file = state_file(settings.handoff_home)
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with running(build_state(), port=0, state_file=file) as sandbox:
+    with running(build_state(process_of(settings.rules_dir)), port=0, state_file=file) as sandbox:
         yield sandbox.url

@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 
 import pytest
+import test_accessibility as accessibility
 import test_dashboard_in_browser as tabs
 from conftest import PROJECT
 from dashboard_server import free_port, serving
@@ -19,7 +20,7 @@ from oidc_provider import CLIENT, SECRET, providing
 
 pytestmark = [pytest.mark.browser, pytest.mark.thorough]
 
-browser, demo = tabs.browser, tabs.demo
+browser, demo, axe = tabs.browser, tabs.demo, accessibility.axe
 
 ROLES = """\
 person,role,reason
@@ -113,6 +114,24 @@ def test_who_is_named_by_no_row_is_told_so_and_sees_nothing(served, tab):
     page.get_by_role("button", name="Log in").wait_for(timeout=60_000)
     page = log_in(tab, provider, email="ana@example.org", email_verified=False)
     page.get_by_text("no e-mail address that it has checked").wait_for()
+
+
+def test_axe_finds_nothing_on_what_is_shown_before_and_instead_of_the_pages(browser, served, axe):
+    port, provider, _ = served
+    found = {}
+    for scheme, size in accessibility.MODES:
+        context = browser.new_context(viewport=size, color_scheme=scheme)
+        watched = tabs.Watched(context.new_page(), port)
+        page = watched.open()
+        page.evaluate(axe)
+        assert page.get_by_role("button", name="Log in").count() == 1
+        found["log-in", scheme, size["width"]] = page.evaluate(accessibility.RUN)
+        page = log_in(watched, provider, email="stranger@example.org")
+        page.get_by_text("names neither your address nor one of your groups").wait_for()
+        page.evaluate(axe)
+        found["stranger", scheme, size["width"]] = page.evaluate(accessibility.RUN)
+        context.close()
+    assert {what: violations for what, violations in found.items() if violations} == {}
 
 
 def test_a_viewer_reads_and_proposes_nothing(served, tab):

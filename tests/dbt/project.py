@@ -43,14 +43,27 @@ def rules() -> list[dict[str, str]]:
 
 
 def run_unit_tests(database: Path, folder: Path) -> tuple[dict[str, dict], dict]:
-    """Run the unit tests over ``database``; return each one's result by name, and the project's manifest.
+    """Run the unit tests over ``database``; return each one's result by name, and the project's manifest."""
+    _run_dbt(database, folder, "test", "--select", "test_type:unit")
+    results = json.loads((folder / "target" / "run_results.json").read_text(encoding="utf-8"))["results"]
+    return {result["unique_id"].rsplit(".", 1)[1]: result for result in results}, _manifest(folder)
 
-    dbt keeps the write lock on the database until its process ends, so it gets one of its own.
-    """
+
+def parsed(folder: Path) -> dict:
+    """Return the project's manifest, for which dbt reads every file and builds nothing."""
+    _run_dbt(folder / "nothing.duckdb", folder, "parse")
+    return _manifest(folder)
+
+
+def _manifest(folder: Path) -> dict:
+    return json.loads((folder / "target" / "manifest.json").read_text(encoding="utf-8"))
+
+
+def _run_dbt(database: Path, folder: Path, *command: str) -> None:
+    """Run dbt in a process of its own: it keeps the write lock on the database until its process ends."""
     done = subprocess.run(
         [
-            *(sys.executable, "-c", _RUN_DBT, str(database), str(RULES)),
-            *("test", "--select", "test_type:unit", "--quiet"),
+            *(sys.executable, "-c", _RUN_DBT, str(database), str(RULES), *command, "--quiet"),
             *("--project-dir", str(PROJECT_FOLDER), "--profiles-dir", str(PROJECT_FOLDER)),
             *("--target-path", str(folder / "target"), "--log-path", str(folder / "logs")),
         ],
@@ -61,6 +74,3 @@ def run_unit_tests(database: Path, folder: Path) -> tuple[dict[str, dict], dict]
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    results = json.loads((folder / "target" / "run_results.json").read_text(encoding="utf-8"))["results"]
-    manifest = json.loads((folder / "target" / "manifest.json").read_text(encoding="utf-8"))
-    return {result["unique_id"].rsplit(".", 1)[1]: result for result in results}, manifest

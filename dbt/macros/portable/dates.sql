@@ -27,6 +27,10 @@
     date_diff('second', {{ first }}, {{ last }})
 {%- endmacro %}
 
+{% macro hours_of_minutes(minutes) -%}
+    cast({{ minutes }} / 60 as decimal(18, 2))
+{%- endmacro %}
+
 {% macro minutes_in_seconds(minutes) -%}
     (cast({{ minutes }} as integer) * 60)
 {%- endmacro %}

@@ -43,7 +43,7 @@
         {
             'field': '{{ field }}',
             'value': cast({{ value }} as varchar),
-            'source': '{{ source }}',
+            'source': {{ 'loads.engagements_source' if source == 'engagements' else "'" ~ source ~ "'" }},
             'seen_at': strftime(timezone('UTC', loads.{{ source }}_seen_at), '%Y-%m-%dT%H:%M:%SZ')
         }{{ "," if not loop.last }}
     {%- endfor %}

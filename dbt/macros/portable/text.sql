@@ -33,6 +33,16 @@
     nullif(regexp_extract({{ text }}, 'rec[A-Za-z0-9]{14}'), '')
 {%- endmacro %}
 
+{# The project of Asana that an address names, in the old form (/0/GID/...) and in the new (/1/WORKSPACE/project/GID/...). #}
+{% macro asana_project_of(text) -%}
+    nullif(regexp_extract({{ text }}, 'app\.asana\.com/(?:0|1/\d+/project)/(\d+)', 1), '')
+{%- endmacro %}
+
+{# The engagement that an address names, in whichever store; null when it names none. #}
+{% macro engagement_of(text) -%}
+    coalesce({{ asana_project_of(text) }}, {{ airtable_record_of(text) }})
+{%- endmacro %}
+
 {# "1,234.50 USD": the form in which reasons name money. #}
 {% macro money_words(amount, currency) -%}
     (format('{:,.2f}', cast({{ amount }} as double)) || ' ' || {{ currency }})

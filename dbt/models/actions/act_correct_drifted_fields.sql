@@ -43,6 +43,7 @@ sides as (
         drift.engagement_id,
         deals.deal_url,
         engagements.engagement_url,
+        engagements.store,
         case
             when fields.deal_field = 'end_on' and stated.amended_end_on is not null then 'amended_end_on'
             else fields.deal_field
@@ -70,7 +71,8 @@ corrections as (
         'correct:engagement-' || engagement_id || ':' || engagement_field as change_id,
         finding_id,
         status,
-        'airtable' as system,
+        store as system,
+        store,
         'engagements' as object,
         engagement_id as record_id,
         engagement_field as field,
@@ -80,13 +82,14 @@ corrections as (
         reason,
         engagement_url as record_url
     from sides
-    where truth = 'deal'
+    where truth = 'deal' and store = 'airtable'
     union all
     select
         'correct:deal-' || deal_id || ':' || deal_field as change_id,
         finding_id,
         status,
         'hubspot' as system,
+        store,
         'deals' as object,
         deal_id as record_id,
         deal_field as field,
@@ -122,7 +125,7 @@ final as (
         cast(null as varchar) as natural_key,
         cast(null as varchar) as depends_on,
         record_url,
-        'hubspot;airtable' as needs,
+        'hubspot;' || store as needs,
         status <> 'open' as is_blocked,
         case when status <> 'open' then 'a source behind the finding is not complete' end as blocked_reason,
         {{ as_of() }} as as_of_on

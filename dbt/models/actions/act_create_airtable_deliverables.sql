@@ -34,8 +34,10 @@ deals_in_need as (
 ),
 
 deals as (
-    select * from {{ ref('int_deals') }}
-    where engagement_policy = 'new'
+    select deals.*
+    from {{ ref('int_deals') }} as deals
+    inner join {{ ref('int_engagement_stores') }} as stores on deals.pipeline_id = stores.pipeline_id and stores.store = 'airtable'
+    where deals.engagement_policy = 'new'
 ),
 
 new_engagements as (

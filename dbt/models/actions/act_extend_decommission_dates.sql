@@ -25,6 +25,7 @@ served as (
 
 engagements as (
     select * from {{ ref('int_engagements') }}
+    where store = 'airtable'
 ),
 
 final as (

@@ -173,11 +173,12 @@ final as (
         cast(null as varchar) as natural_key,
         cast(null as varchar) as depends_on,
         record_url,
-        case when object = 'deals' then 'hubspot;airtable' else 'hubspot' end as needs,
+        'hubspot' || case when object = 'deals' then ';' || engagement_gate.stores else '' end as needs,
         status <> 'open' as is_blocked,
         case when status <> 'open' then 'a source behind the finding is not complete' end as blocked_reason,
         {{ as_of() }} as as_of_on
     from united
+    cross join {{ ref('int_engagement_gate') }} as engagement_gate
 )
 
 select * from final

@@ -142,13 +142,14 @@ final as (
         united.natural_key,
         cast(null as varchar) as depends_on,
         united.record_url,
-        'hubspot;airtable;aws' as needs,
+        'hubspot;' || engagement_gate.stores || ';aws' as needs,
         gates.gate <> 'evaluated' as is_blocked,
         case when gates.gate <> 'evaluated' then 'a source behind the finding is not complete' end as blocked_reason,
         {{ as_of() }} as as_of_on
     from united
     inner join {{ ref('int_rule_gates') }} as gates on gates.rule_id = 'BO10'
     cross join enabled
+    cross join {{ ref('int_engagement_gate') }} as engagement_gate
 )
 
 select * from final

@@ -51,7 +51,7 @@ above as (
         {{ evidence([
             ('gross_usage', 'cast(reported.gross_amount as decimal(18, 2))', 'aws'),
             ('net', 'cast(reported.net_amount as decimal(18, 2))', 'aws'),
-            ('budget', 'reported.budget_amount', 'airtable'),
+            ('budget', 'reported.budget_amount', 'engagements'),
         ]) }} as evidence,
         reported.month_on,
         reported.budget_amount,
@@ -85,7 +85,7 @@ forecast_above as (
         {{ evidence([
             ('gross_usage', 'cast(reported.gross_amount as decimal(18, 2))', 'aws'),
             ('forecast', 'reported.forecast_amount', 'aws'),
-            ('budget', 'reported.budget_amount', 'airtable'),
+            ('budget', 'reported.budget_amount', 'engagements'),
         ]) }} as evidence,
         reported.month_on,
         reported.budget_amount,
@@ -117,7 +117,7 @@ no_budget as (
         max_by(reported.record_url, reported.month_on) as record_url,
         {{ evidence([
             ('gross_usage', 'cast(sum(reported.gross_amount) as decimal(18, 2))', 'aws'),
-            ('monthly_cloud_budget', 'cast(null as varchar)', 'airtable'),
+            ('monthly_cloud_budget', 'cast(null as varchar)', 'engagements'),
             ('prepaid_cloud', 'cast(null as varchar)', 'hubspot'),
         ]) }} as evidence,
         max(reported.month_on) as month_on,
@@ -129,7 +129,7 @@ no_budget as (
     from reported
     cross join loads
     where reported.chain_id is not null
-    group by reported.chain_id, loads.aws_seen_at, loads.airtable_seen_at, loads.hubspot_seen_at
+    group by reported.chain_id, loads.aws_seen_at, loads.engagements_source, loads.engagements_seen_at, loads.hubspot_seen_at
     having count(reported.budget_amount) = 0 and sum(reported.gross_amount) >= {{ threshold('budget_no_agreement_usd') }}
 ),
 

@@ -113,7 +113,7 @@ hidden as (
         {{ evidence([
             ('gross_usage', 'cast(months.gross_amount as decimal(18, 2))', 'aws'),
             ('net', 'cast(months.net_amount as decimal(18, 2))', 'aws'),
-            ('budget', 'months.budget_amount', 'airtable'),
+            ('budget', 'months.budget_amount', 'engagements'),
         ]) }} as evidence,
         months.month_on,
         months.budget_amount,
@@ -166,7 +166,7 @@ alarmed as (
             ('aws_budget', 'alarms.budget_name', 'aws'),
             ('aws_limit', 'alarms.limit_amount', 'aws'),
             ('aws_spend', 'alarms.actual_amount', 'aws'),
-            ('budget', 'present.budget_amount', 'airtable'),
+            ('budget', 'present.budget_amount', 'engagements'),
         ]) }} as evidence,
         {{ month_start(as_of()) }} as month_on,
         present.budget_amount,

@@ -19,7 +19,7 @@ estimates as (
         sum(items.estimate_hours) as estimate_hours,
         sum(items.estimate_hours - coalesce(items.spent_hours, 0)) as remaining_hours
     from {{ ref('int_deliverable_outcomes') }} as outcomes
-    inner join {{ ref('stg_airtable__deliverables') }} as items on outcomes.deliverable_id = items.deliverable_id
+    inner join {{ ref('int_deliverables') }} as items on outcomes.deliverable_id = items.deliverable_id
     where outcomes.outcome not in ('delivered', 'dropped')
     group by outcomes.engagement_id
 ),

@@ -15,8 +15,7 @@ complete as (
 
 -- whether a deal is delivered stands in the store of engagements; before that was ever read, nobody can tell
 stores as (
-    select gate from {{ ref('int_source_gates') }}
-    where source = 'airtable'
+    select gate from {{ ref('int_engagement_gate') }}
 ),
 
 final as (

@@ -58,7 +58,7 @@ final as (
         || ' a day, ' || {{ money_words('since.gross_amount', organisation('currency')) }} || ' since then.' as reason,
         heads.deal_url as record_url,
         {{ evidence([
-            ('decommissioned_on', 'engagements.decommissioned_on', 'airtable'),
+            ('decommissioned_on', 'engagements.decommissioned_on', 'engagements'),
             ('daily_burn', 'cast(costs.daily_burn_amount as decimal(18, 2))', 'aws'),
             ('cost_since', 'cast(since.gross_amount as decimal(18, 2))', 'aws'),
         ]) }} as evidence,

@@ -3,16 +3,12 @@
 with
 
 deliverables as (
-    select * from {{ ref('stg_airtable__deliverables') }}
-),
-
-projects as (
-    select * from {{ ref('stg_airtable__projects') }}
+    select * from {{ ref('int_deliverables') }}
+    where engagement_id is not null
 ),
 
 statuses as (
     select * from {{ ref('rule_deliverable_statuses') }}
-    where store = 'airtable'
 ),
 
 contents as (
@@ -47,7 +43,7 @@ issue_states as (
 judged as (
     select
         deliverables.deliverable_id,
-        projects.engagement_id,
+        deliverables.engagement_id,
         deliverables.deliverable_name,
         deliverables.deliverable_url,
         deliverables.github_url,
@@ -61,8 +57,7 @@ judged as (
         case when contents.content_url is not null then coalesce(issue_states.outcome, 'open') end as issue_outcome,
         contents.content_url is null and repositories.repository is not null as is_issue_lost
     from deliverables
-    inner join projects on deliverables.project_id = projects.project_id
-    left join statuses on deliverables.status = statuses.status
+    left join statuses on deliverables.store = statuses.store and deliverables.status = statuses.status
     left join contents on deliverables.github_url = contents.content_url
     left join issue_states
         on contents.content = issue_states.content

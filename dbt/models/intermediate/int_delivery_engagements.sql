@@ -3,27 +3,17 @@
 with
 
 engagements as (
-    select
-        engagements.*,
-        airtable.cloud_provider,
-        airtable.status_updated_on,
-        airtable.action,
-        airtable.admin_access_on,
-        airtable.confirmed_on,
-        airtable.confirmed_by,
-        airtable.bd_notified_on
-    from {{ ref('int_engagements') }} as engagements
-    inner join {{ ref('stg_airtable__engagements') }} as airtable on engagements.engagement_id = airtable.engagement_id
-    where not engagements.is_called_off
+    select * from {{ ref('int_engagements') }}
+    where not is_called_off
 ),
 
 held as (
     select
-        bool_or(map_fields.canonical_field = 'status_updated_on') as is_status_update_held,
-        bool_or(map_fields.canonical_field = 'action') as is_action_held
-    from {{ ref('map_fields') }} as map_fields
-    inner join {{ ref('stg_airtable__fields') }} as fields on map_fields.vendor_field = fields.field_id
-    where map_fields.system = 'airtable' and map_fields.object = 'engagements'
+        store,
+        bool_or(canonical_field = 'status_updated_on') as is_status_update_held,
+        bool_or(canonical_field = 'action') as is_action_held
+    from {{ ref('int_held_fields') }}
+    group by store
 ),
 
 served as (
@@ -94,6 +84,7 @@ items as (
 final as (
     select
         engagements.engagement_id,
+        engagements.store,
         engagements.engagement_name,
         engagements.engagement_url,
         engagements.status,
@@ -133,7 +124,7 @@ final as (
         items.first_item_url,
         items.last_issue_closed_at,
         items.last_issue_url,
-        coalesce(lights.is_action_needed, false) as is_action_needed,
+        engagements.is_action_needed,
         coalesce(held.is_status_update_held, false) as is_status_update_held,
         coalesce(held.is_action_held, false) as is_action_held,
         case
@@ -146,13 +137,12 @@ final as (
         end as last_status_update_days,
         {{ organisation_date('engagements.created_at') }} as created_on
     from engagements
-    cross join held
+    left join held on engagements.store = held.store
     left join agreements on engagements.engagement_id = agreements.engagement_id
     left join {{ ref('int_deals') }} as deals on agreements.deal_id = deals.deal_id
     left join requests on engagements.engagement_id = requests.engagement_id
     left join due on engagements.engagement_id = due.engagement_id
     left join items on engagements.engagement_id = items.engagement_id
-    left join {{ ref('rule_rag_statuses') }} as lights on engagements.rag = lights.rag
     where not coalesce(agreements.is_rehearsal, false)
         and coalesce(agreements.end_on, engagements.end_on, {{ as_of() }}) >= cast({{ organisation('handoff_epoch') }} as date)
 )

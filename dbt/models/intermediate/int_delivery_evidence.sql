@@ -15,14 +15,19 @@ kinds as (
 ),
 
 gates as (
-    select * from {{ ref('int_source_gates') }}
+    select
+        source,
+        gate
+    from {{ ref('int_source_gates') }}
+    union all
+    select
+        'engagements' as source,
+        gate
+    from {{ ref('int_engagement_gate') }}
 ),
 
 held_fields as (
-    select map_fields.canonical_field
-    from {{ ref('map_fields') }} as map_fields
-    inner join {{ ref('stg_airtable__fields') }} as fields on map_fields.vendor_field = fields.field_id
-    where map_fields.system = 'airtable' and map_fields.object = 'engagements'
+    select * from {{ ref('int_held_fields') }}
 ),
 
 found as (
@@ -147,7 +152,8 @@ final as (
     from engagements
     cross join kinds
     inner join gates on kinds.source = gates.source
-    left join held_fields on kinds.canonical_field = held_fields.canonical_field
+    left join held_fields
+        on engagements.store = held_fields.store and kinds.canonical_field = held_fields.canonical_field
     left join usage on engagements.engagement_id = usage.engagement_id
     left join found on engagements.engagement_id = found.engagement_id and kinds.evidence_key = found.evidence_key
 )

@@ -66,7 +66,7 @@ final as (
         {{ evidence([
             ('field', 'worded.label', 'hubspot'),
             ('deal_value', 'worded.deal_value', 'hubspot'),
-            ('engagement_value', 'worded.engagement_value', 'airtable'),
+            ('engagement_value', 'worded.engagement_value', 'engagements'),
             ('kind', 'worded.kind', 'hubspot'),
         ]) }} as evidence,
         cast(null as varchar) as extra_needs,

@@ -34,7 +34,7 @@ engagement_side as (
 deal_side as (
     select
         deal_id,
-        {{ airtable_record_of('engagement_url') }} as engagement_id
+        {{ engagement_of('engagement_url') }} as engagement_id
     from deals
 ),
 

@@ -6,11 +6,11 @@ engagements as (
 ),
 
 projects as (
-    select * from {{ ref('stg_airtable__projects') }}
+    select * from {{ ref('int_engagement_projects') }}
 ),
 
 deliverables as (
-    select * from {{ ref('stg_airtable__deliverables') }}
+    select * from {{ ref('int_deliverables') }}
 ),
 
 issues as (

@@ -31,25 +31,15 @@ statuses as (
 ),
 
 stores as (
-    select * from {{ ref('rule_engagement_stores') }}
-    where valid_from is null or valid_from <= {{ as_of() }}
-),
-
--- the store that took over last is the truth
-ranked as (
-    select
-        pipeline_id,
-        store,
-        row_number() over (partition by pipeline_id order by valid_from desc nulls last) as store_rank
-    from stores
+    select * from {{ ref('int_engagement_stores') }}
 ),
 
 truths as (
     select
         deals.deal_id,
-        ranked.store
+        stores.store
     from deals
-    inner join ranked on deals.pipeline_id = ranked.pipeline_id and ranked.store_rank = 1
+    inner join stores on deals.pipeline_id = stores.pipeline_id
 ),
 
 named as (
@@ -95,17 +85,29 @@ final as (
         stored.extended_until_on,
         stored.decommissioned_on,
         stored.offboarding_url,
-        stored.rag,
+        coalesce(lights.light, stored.rag) as rag,
+        coalesce(lights.is_action_needed, false) as is_action_needed,
+        stored.cloud_provider,
+        stored.status_updated_on,
+        stored.action,
+        stored.admin_access_on,
+        stored.confirmed_on,
+        stored.confirmed_by,
+        stored.bd_notified_on,
         stored.fields_json,
         stored.created_at,
         stored.engagement_url,
         stored._load_id
     from stored
+    left join {{ ref('rule_rag_statuses') }} as lights on stored.rag = lights.rag
     left join statuses on stored.store = statuses.store and stored.status = statuses.status
     left join kept_elsewhere
         on stored.store = kept_elsewhere.store and stored.engagement_id = kept_elsewhere.engagement_id
     where kept_elsewhere.engagement_id is null
-        and stored.store in (select stores.store from stores)
+        and stored.store in (
+            select rule_engagement_stores.store from {{ ref('rule_engagement_stores') }} as rule_engagement_stores
+            where rule_engagement_stores.valid_from is null or rule_engagement_stores.valid_from <= {{ as_of() }}
+        )
 )
 
 select * from final

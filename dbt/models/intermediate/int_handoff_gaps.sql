@@ -28,7 +28,7 @@ no_engagement as (
             ('stage', 'deals.stage_name', 'hubspot'),
             ('engagement_url', 'deals.stated_engagement_url', 'hubspot'),
             ('start_on', 'deals.start_on', 'hubspot'),
-            ('engagements that name the deal', "cast(0 as integer)", 'airtable'),
+            ('engagements that name the deal', "cast(0 as integer)", 'engagements'),
         ]) }} as evidence
     from deals
     cross join loads
@@ -66,9 +66,9 @@ not_broken_down as (
             else 'GitHub item'
         end || '.' as reason,
         {{ evidence([
-            ('engagement', 'deals.engagement_name', 'airtable'),
-            ('projects', 'deals.project_count', 'airtable'),
-            ('deliverables', 'deals.deliverable_count', 'airtable'),
+            ('engagement', 'deals.engagement_name', 'engagements'),
+            ('projects', 'deals.project_count', 'engagements'),
+            ('deliverables', 'deals.deliverable_count', 'engagements'),
             ('GitHub items', 'deals.github_item_count', 'github'),
         ]) }} as evidence
     from deals
@@ -110,8 +110,8 @@ nobody_delivers as (
             else 'Nobody is named who delivers the engagement ' || deals.engagement_name || '.'
         end as reason,
         {{ evidence([
-            ('engagement', 'deals.engagement_name', 'airtable'),
-            ('delivery_owner', 'deals.delivery_owner', 'airtable'),
+            ('engagement', 'deals.engagement_name', 'engagements'),
+            ('delivery_owner', 'deals.delivery_owner', 'engagements'),
         ]) }} as evidence
     from deals
     cross join loads
@@ -128,8 +128,8 @@ not_begun as (
         || coalesce('still ' || deals.engagement_status, 'without a status') || '.' as reason,
         {{ evidence([
             ('start_on', 'deals.start_on', 'hubspot'),
-            ('engagement', 'deals.engagement_name', 'airtable'),
-            ('status', 'deals.engagement_status', 'airtable'),
+            ('engagement', 'deals.engagement_name', 'engagements'),
+            ('status', 'deals.engagement_status', 'engagements'),
         ]) }} as evidence
     from deals
     cross join loads
@@ -154,8 +154,8 @@ one_way as (
         end as reason,
         {{ evidence([
             ('engagement_url', 'deals.stated_engagement_url', 'hubspot'),
-            ('engagement', 'deals.one_way_engagement_name', 'airtable'),
-            ('deal_url', 'deals.stated_deal_url', 'airtable'),
+            ('engagement', 'deals.one_way_engagement_name', 'engagements'),
+            ('deal_url', 'deals.stated_deal_url', 'engagements'),
         ]) }} as evidence
     from deals
     cross join loads
@@ -191,7 +191,7 @@ too_late as (
             ('handoff_started_on', 'deals.handoff_started_on', 'hubspot'),
             ('start_on', 'deals.start_on', 'hubspot'),
             ('orders', 'deals.order_ids', 'hubspot'),
-            ('engagement', 'deals.engagement_name', 'airtable'),
+            ('engagement', 'deals.engagement_name', 'engagements'),
             ('request issues', 'deals.issue_urls', 'github'),
         ]) }} as evidence
     from deals
@@ -303,8 +303,8 @@ of_deals_that_are_gone as (
         {{ evidence([
             ('stage', 'gone.stage_name', 'hubspot'),
             ('is_archived', 'gone.is_archived', 'hubspot'),
-            ('engagement', 'still_working.engagement_name', 'airtable'),
-            ('status', 'still_working.status', 'airtable'),
+            ('engagement', 'still_working.engagement_name', 'engagements'),
+            ('status', 'still_working.status', 'engagements'),
         ]) }} as evidence,
         cast(null as varchar) as extra_needs,
         false as is_uncertain,

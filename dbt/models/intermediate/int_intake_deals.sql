@@ -45,11 +45,14 @@ final as (
         deals.properties_json as deal_json,
         communities.properties_json as community_json,
         companies.properties_json as company_json,
-        engagements.fields_json as engagement_json
+        engagements.fields_json as engagement_json,
+        coalesce(stores.store, engagement_gate.stores) as engagement_store
     from deals
     left join communities on deals.community_record_id = communities.community_record_id
     left join companies on deals.company_id = companies.company_id
     left join engagements on deals.deal_id = engagements.deal_id
+    cross join {{ ref('int_engagement_gate') }} as engagement_gate
+    left join {{ ref('int_engagement_stores') }} as stores on deals.pipeline_id = stores.pipeline_id
 )
 
 select * from final

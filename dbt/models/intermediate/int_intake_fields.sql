@@ -194,7 +194,7 @@ final as (
         -- a value that might stand on the engagement is not missing while the engagement's store is silent
         case
             when contradictions.deal_id is not null then contradictions.other_system
-            when counted.value_status <> 'ok' and contains(fields.lookups, 'engagement.') then 'airtable'
+            when counted.value_status <> 'ok' and contains(fields.lookups, 'engagement.') then deals.engagement_store
         end as extra_needs,
         deals.community_record_id is null and counted.looked_up_in = 'community' as is_without_community
     from counted

@@ -33,7 +33,8 @@ records as (
         deal_json,
         community_json,
         company_json,
-        engagement_json
+        engagement_json,
+        engagement_store
     from deals
     union all
     select
@@ -43,7 +44,8 @@ records as (
         cast(null as varchar) as deal_json,
         communities.properties_json as community_json,
         cast(null as varchar) as company_json,
-        cast(null as varchar) as engagement_json
+        cast(null as varchar) as engagement_json,
+        deals.engagement_store
     from deals
     inner join linked_communities on deals.deal_id = linked_communities.deal_id
     inner join communities on linked_communities.community_record_id = communities.community_record_id
@@ -99,8 +101,9 @@ places as (
     union all
     select
         'engagement' as looked_up_in,
-        'airtable' as system,
+        stores.store as system,
         'engagements' as object
+    from (select distinct engagement_stores.store from {{ ref('int_engagement_stores') }} as engagement_stores) as stores
 ),
 
 found as (
@@ -137,7 +140,9 @@ found as (
         on requirements.field_key = lookups.field_key
         and (records.further_community_id is null or lookups.looked_up_in = 'community')
     inner join validators on lookups.validator = validators.validator
-    inner join places on lookups.looked_up_in = places.looked_up_in
+    inner join places
+        on lookups.looked_up_in = places.looked_up_in
+        and (places.looked_up_in <> 'engagement' or places.system = records.engagement_store)
     left join vendor_fields
         on places.system = vendor_fields.system
         and places.object = vendor_fields.object

@@ -11,8 +11,7 @@ deliverable_issues as (
         engagements.deal_id,
         issues.issue_id
     from {{ ref('int_deal_engagements') }} as engagements
-    inner join {{ ref('stg_airtable__projects') }} as projects on engagements.engagement_id = projects.engagement_id
-    inner join {{ ref('stg_airtable__deliverables') }} as deliverables on projects.project_id = deliverables.project_id
+    inner join {{ ref('int_deliverables') }} as deliverables on engagements.engagement_id = deliverables.engagement_id
     inner join issues on deliverables.github_url = issues.issue_url
 ),
 

@@ -31,7 +31,7 @@ outcomes as (
         {{ hubspot_line_item_of('deliverables.line_item_url') }} as line_item_id,
         max({{ organisation_date('outcomes.issue_closed_at') }}) as done_on,
         bool_and(outcomes.outcome = 'delivered') as is_delivered
-    from {{ ref('stg_airtable__deliverables') }} as deliverables
+    from {{ ref('int_deliverables') }} as deliverables
     inner join {{ ref('int_deliverable_outcomes') }} as outcomes on deliverables.deliverable_id = outcomes.deliverable_id
     where deliverables.line_item_url is not null
     group by {{ hubspot_line_item_of('deliverables.line_item_url') }}

@@ -87,8 +87,8 @@ of_fields as (
             else rules.what_to_ask
         end as what_to_do,
         case fields.system
-            when 'airtable' then {{ evidence([('value', 'fields.value', 'airtable')]) }}
-            else {{ evidence([('value', 'fields.value', 'hubspot')]) }}
+            when 'hubspot' then {{ evidence([('value', 'fields.value', 'hubspot')]) }}
+            else {{ evidence([('value', 'fields.value', 'engagements')]) }}
         end as evidence
     from fields
     inner join deals on fields.deal_id = deals.deal_id

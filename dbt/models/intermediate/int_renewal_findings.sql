@@ -93,7 +93,7 @@ no_notice as (
         || {{ day_words('heads.effective_end_on') }} || ', and no expiry notice is recorded on its engagement.' as reason,
         {{ evidence([
             ('effective_end_on', 'heads.effective_end_on', 'hubspot'),
-            ('expiry_notice_on', 'heads.expiry_notice_on', 'airtable'),
+            ('expiry_notice_on', 'heads.expiry_notice_on', 'engagements'),
         ]) }} as evidence
     from heads
     cross join loads
@@ -113,7 +113,7 @@ not_taken_down as (
         {{ evidence([
             ('effective_end_on', 'heads.effective_end_on', 'hubspot'),
             ('lost_renewal', 'heads.lost_renewal_name', 'hubspot'),
-            ('offboarding_url', 'heads.offboarding_url', 'airtable'),
+            ('offboarding_url', 'heads.offboarding_url', 'engagements'),
         ]) }} as evidence
     from heads
     cross join loads

@@ -13,12 +13,21 @@ modes as (
     select * from {{ ref('rule_modes') }}
 ),
 
+-- where engagements are kept is said by rule_engagement_stores.csv
+resolved as (
+    select
+        rules.* exclude (needs),
+        replace(rules.needs, 'engagements', engagement_gate.stores) as needs
+    from rules
+    cross join {{ ref('int_engagement_gate') }} as engagement_gate
+),
+
 needs as (
     select
-        rules.rule_id,
+        resolved.rule_id,
         trim(need.source) as source
-    from rules
-    cross join {{ split_rows('rules.needs', ';') }} as need (source)
+    from resolved
+    cross join {{ split_rows('resolved.needs', ';') }} as need (source)
 ),
 
 judged as (
@@ -39,10 +48,13 @@ final as (
         rules.title,
         rules.severity,
         rules.kind,
-        rules.needs,
+        resolved.needs,
         rules.owner_team,
         rules.what_to_do,
-        rules.fix_action,
+        -- what is made in Airtable helps nobody who has no engagements there
+        case
+            when rules.fix_action not like 'create_airtable%' or contains(engagement_gate.stores, 'airtable') then rules.fix_action
+        end as fix_action,
         rules.reason as rule_reason,
         coalesce(modes.mode, 'on') as mode,
         case
@@ -52,6 +64,8 @@ final as (
         end as gate,
         judged.gate_reason
     from rules
+    cross join {{ ref('int_engagement_gate') }} as engagement_gate
+    inner join resolved on rules.rule_id = resolved.rule_id
     inner join judged on rules.rule_id = judged.rule_id
     left join modes on rules.rule_id = modes.rule_id
 )

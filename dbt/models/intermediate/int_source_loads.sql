@@ -9,6 +9,9 @@ final as (
     select
         max(case when source = 'hubspot' then last_complete_at end) as hubspot_seen_at,
         max(case when source = 'airtable' then last_complete_at end) as airtable_seen_at,
+        max(case when source = 'asana' then last_complete_at end) as asana_seen_at,
+        (select engagement_gate.stores from {{ ref('int_engagement_gate') }} as engagement_gate) as engagements_source,
+        (select engagement_gate.last_complete_at from {{ ref('int_engagement_gate') }} as engagement_gate) as engagements_seen_at,
         max(case when source = 'github' then last_complete_at end) as github_seen_at,
         max(case when source = 'aws' then last_complete_at end) as aws_seen_at,
         max(case when source = 'files' then last_complete_at end) as files_seen_at,

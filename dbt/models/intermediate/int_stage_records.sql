@@ -240,7 +240,7 @@ won_bare as (
         {{ evidence([
             ('stage', 'entered.stage_name', 'hubspot'),
             ('agreement executed', 'entered.is_agreement_executed', 'hubspot'),
-            ('engagement', 'linked.deal_id is not null', 'airtable'),
+            ('engagement', 'linked.deal_id is not null', 'engagements'),
         ]) }} as evidence,
         cast(null as bigint) as dwell_seconds,
         'current' as evidence_mode

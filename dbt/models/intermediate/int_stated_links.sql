@@ -69,7 +69,7 @@ from_engagements as (
 said_by_deals as (
     select
         deal_id,
-        {{ airtable_record_of('engagement_url') }} as stated_id,
+        {{ engagement_of('engagement_url') }} as stated_id,
         trim(engagement_url) as stated_address
     from deals
     where {{ is_filled("coalesce(engagement_url, '')") }}

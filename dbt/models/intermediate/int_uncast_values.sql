@@ -28,6 +28,14 @@ records as (
         {{ json_map('fields_json') }} as cells,
         _load_id
     from {{ ref('stg_airtable__engagements') }}
+    union all
+    select
+        'asana' as system,
+        'engagements' as object,
+        engagement_id as record_id,
+        {{ json_map('fields_json') }} as cells,
+        _load_id
+    from {{ ref('stg_asana__engagements') }}
 ),
 
 sent as (

@@ -1,4 +1,4 @@
--- One row per row of map_fields.csv that names a HubSpot property, an Airtable field or a field of GitHub's projects which is not
+-- One row per row of map_fields.csv that names a HubSpot property, a field of Airtable, Asana or GitHub's projects which is not
 -- there: removed, renamed where names count, or not readable with this token.
 with
 
@@ -12,6 +12,10 @@ properties as (
 
 cells as (
     select * from {{ ref('stg_airtable__fields') }}
+),
+
+asana_fields as (
+    select * from {{ ref('stg_asana__fields') }}
 ),
 
 project_fields as (
@@ -34,9 +38,11 @@ final as (
     left join properties
         on vendor_fields.object = properties.object_type and vendor_fields.vendor_field = properties.property_name
     left join cells on vendor_fields.vendor_field in (cells.field_id, cells.table_id)
+    left join asana_fields on vendor_fields.vendor_field = asana_fields.field_id
     left join project_fields on vendor_fields.vendor_field = project_fields.field_name
     where (vendor_fields.system = 'hubspot' and properties.property_name is null)
         or (vendor_fields.system = 'airtable' and cells.field_id is null)
+        or (vendor_fields.system = 'asana' and asana_fields.field_id is null)
         or (vendor_fields.system = 'github' and project_fields.field_name is null)
 )
 

@@ -22,18 +22,24 @@ from pipelines.sandbox.story import (
     spending,
     stages,
 )
+from pipelines.sandbox.story.processes import DEFAULT, Process, process_of, worked
 from pipelines.sandbox.story.storybook import Storybook
 
 if TYPE_CHECKING:
     from pipelines.sandbox.state import SandboxState
 
+__all__ = ["TRUTH_FILE", "build_state", "process_of"]
+
 TRUTH_FILE: Final = Path(__file__).with_name("truth.csv")
 
 
-def build_state(*, deals: int = 0) -> SandboxState:
-    """Return the organisation as its vendors know it, the same at every call; ``deals`` adds that many healthy ones."""
+def build_state(process: Process = DEFAULT, *, deals: int = 0) -> SandboxState:
+    """Return the organisation as its vendors know it, the same at every call; ``deals`` adds that many healthy ones.
+
+    ``process`` is how the organisation works: what its stages are called, and where it keeps engagements and communities.
+    """
     book = Storybook()
     for theme in (healthy, handoff, intake, renewals, money, stages, delivery, spending, endings, reconciliation):
         theme.tell(book)
     generated.tell(book, deals)
-    return book.state()
+    return worked(book.state(), process)

@@ -10,6 +10,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.sandbox.asana import new_task
+from pipelines.sandbox.asana_shapes import SITE
 from pipelines.sandbox.state import AsanaState
 from pipelines.sandbox.story.airtable import DELIVERABLES, ENGAGEMENTS, PROJECTS
 
@@ -49,6 +50,21 @@ _TASK_FIELDS: Final = (
 _COLOURS: Final = ("blue", "cyan", "aqua", "green", "yellow", "red")
 
 
+def moved_ids(base: AirtableState) -> dict[str, str]:
+    """Return the project's gid of each engagement of ``base``, by its record's id."""
+    return {row["id"]: f"12100000{number:08d}" for number, row in enumerate(base.records[ENGAGEMENTS], 1)}
+
+
+def moved_items(base: AirtableState) -> dict[str, str]:
+    """Return the task's gid of each deliverable of ``base``, by its record's id."""
+    return {row["id"]: f"12200000{number:08d}" for number, row in enumerate(base.records[DELIVERABLES], 1)}
+
+
+def project_url(gid: str) -> str:
+    """Return the address at which people open a project."""
+    return f"{SITE}/{gid}/list"
+
+
 def moved(base: AirtableState) -> AsanaState:
     """Return the workspace that holds what ``base`` holds, the same at every call."""
     engagements, deliverables = base.records[ENGAGEMENTS], base.records[DELIVERABLES]
@@ -64,7 +80,7 @@ def moved(base: AirtableState) -> AsanaState:
             for gid, name, subtype, field in (*_ENGAGEMENT_FIELDS, *_TASK_FIELDS)
         },
     )
-    projects = {row["id"]: f"12100000{number:08d}" for number, row in enumerate(engagements, 1)}
+    projects = moved_ids(base)
     updates = count(1)
     for row in engagements:
         gid, fields = projects[row["id"]], row["fields"]
@@ -108,8 +124,9 @@ def moved(base: AirtableState) -> AsanaState:
         for row in base.records[PROJECTS]
         if row["fields"].get("fldPrjEngagement0")
     }
-    for number, row in enumerate(deliverables, 1):
-        gid, fields = f"12200000{number:08d}", row["fields"]
+    tasks = moved_items(base)
+    for row in deliverables:
+        gid, fields = tasks[row["id"]], row["fields"]
         home = next((engagement_of[link] for link in fields.get("fldDlvProject0000", []) if link in engagement_of), None)
         if home is None:
             continue  # in Asana there is no task of an engagement outside of it

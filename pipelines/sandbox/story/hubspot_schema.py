@@ -23,7 +23,8 @@ OBJECT_TYPE_IDS: Final = {
 }
 
 # Each pipeline: id, label, and per stage id, label, probability, closed.
-_PIPELINES: Final = (
+Pipelines = tuple[tuple[str, str, tuple[tuple[str, str, str, bool], ...]], ...]
+PIPELINES: Final[Pipelines] = (
     (
         "default",
         "New business",
@@ -177,15 +178,15 @@ def property_validations() -> dict[str, dict[str, list[Json]]]:
     return {"deals": {"engagement_url": [longest]}}
 
 
-def property_definitions() -> dict[str, list[Json]]:
+def property_definitions(told: Pipelines = PIPELINES) -> dict[str, list[Json]]:
     """Return, per object, every property that a record of the story may have."""
-    stages = tuple((stage[0], stage[1]) for _, _, listed in _PIPELINES for stage in listed)
+    stages = tuple((stage[0], stage[1]) for _, _, listed in told for stage in listed)
     owner = _property("hubspot_owner_id", "Owner", "enumeration", standard=True)
     definitions = {
         "deals": [
             *_system(),
             _property("dealname", "Deal name", standard=True),
-            _property("pipeline", "Pipeline", "enumeration", standard=True, options=tuple((p[0], p[1]) for p in _PIPELINES)),
+            _property("pipeline", "Pipeline", "enumeration", standard=True, options=tuple((p[0], p[1]) for p in told)),
             _property("dealstage", "Deal stage", "enumeration", standard=True, options=stages, field_type="radio"),
             _property("dealtype", "Deal type", "enumeration", standard=True,
                       options=(("newbusiness", "New business"), ("existingbusiness", "Existing business"))),
@@ -293,7 +294,7 @@ def property_definitions() -> dict[str, list[Json]]:
     return definitions
 
 
-def pipelines() -> dict[str, list[Json]]:
+def pipelines(told: Pipelines = PIPELINES) -> dict[str, list[Json]]:
     """Return the deal pipelines with their stages inline."""
     return {
         "deals": [
@@ -317,14 +318,14 @@ def pipelines() -> dict[str, list[Json]]:
                     for stage_order, (stage_id, stage_label, probability, closed) in enumerate(stages)
                 ],
             }
-            for order, (pipeline_id, label, stages) in enumerate(_PIPELINES)
+            for order, (pipeline_id, label, stages) in enumerate(told)
         ]
     }
 
 
 def pipeline_of_stage() -> dict[str, str]:
     """Return the pipeline id of each stage id."""
-    return {stage[0]: pipeline_id for pipeline_id, _, stages in _PIPELINES for stage in stages}
+    return {stage[0]: pipeline_id for pipeline_id, _, stages in PIPELINES for stage in stages}
 
 
 def owners() -> list[Json]:

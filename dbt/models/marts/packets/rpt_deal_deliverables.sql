@@ -5,11 +5,11 @@ links as (
 ),
 
 projects as (
-    select * from {{ ref('stg_airtable__projects') }}
+    select * from {{ ref('int_engagement_projects') }}
 ),
 
 deliverables as (
-    select * from {{ ref('stg_airtable__deliverables') }}
+    select * from {{ ref('int_deliverables') }}
 ),
 
 final as (
