@@ -4,7 +4,8 @@ The transport knows HTTP; what a 429 of Airtable or a 403 of GitHub means stands
 HubSpot https://developers.hubspot.com/docs/api-reference/error-handling, Airtable
 https://support.airtable.com/docs/managing-api-call-limits-in-airtable, Asana https://developers.asana.com/docs/errors, GitHub
 https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api, AWS
-https://docs.aws.amazon.com/cost-management/latest/userguide/ce-api-best-practices.html.
+https://docs.aws.amazon.com/cost-management/latest/userguide/ce-api-best-practices.html, Google Sheets
+https://developers.google.com/workspace/sheets/api/limits and, for errors of the token endpoint, RFC 6749 section 5.2.
 """
 
 from __future__ import annotations
@@ -288,12 +289,52 @@ class AwsDialect(Dialect):
         return str(raw).rsplit("#", 1)[-1].split(":", 1)[0]
 
 
+class SheetsDialect(Dialect):
+    """Google Sheets: no Retry-After, and a quota that lifts within a minute; its token endpoint says no with 400 and a word."""
+
+    name = "Google Sheets"
+    credential = "the key in SHEETS_SERVICE_ACCOUNT_FILE"
+    credential_help = (
+        "Make a key of the service account in the Google Cloud console (IAM > Service accounts > Keys) and set "
+        "SHEETS_SERVICE_ACCOUNT_FILE to its file, or unset it to read the sandbox."
+    )
+    scope_help = "Share the spreadsheet with the service account's address (client_email in the key file) as a viewer."
+    rate = (55, 60.0)  # published: 60 a minute and user, 300 a minute and project
+    _QUOTA_SECONDS: ClassVar[float] = 20.0
+    _OF_THE_KEY: ClassVar[frozenset[str]] = frozenset({"invalid_grant", "invalid_client", "unauthorized_client", "invalid_scope"})
+    _SPREADSHEET: Final = re.compile(r"/v4/spreadsheets/[^/:]+/?$")
+
+    def refusal(self, status: int, headers: Mapping[str, str], body: Any, now: datetime) -> Refusal:
+        """Tell a key that the token endpoint does not take from a request that the API declines."""
+        message = self.message(body)
+        if status == 429:
+            return Refusal("limit", message, self._QUOTA_SECONDS)
+        word = body.get("error") if isinstance(body, dict) else None  # an object where it is the API that answers
+        if status in {400, 401} and isinstance(word, str) and word in self._OF_THE_KEY:
+            return Refusal("unauthorized", message)
+        return super().refusal(status, headers, body, now)
+
+    def message(self, body: Any) -> str:
+        """The API's errors are an object with status and message; the token endpoint's a word and a description."""
+        error = body.get("error") if isinstance(body, dict) else None
+        if isinstance(error, dict):
+            return ": ".join(str(error[key]) for key in ("status", "message") if error.get(key))
+        if isinstance(error, str):
+            return ": ".join(str(body[key]) for key in ("error", "error_description") if body.get(key))
+        return super().message(body)
+
+    def payload(self, method: str, path: str) -> str | None:
+        """A spreadsheet has tabs."""
+        return "sheets" if method == "GET" and self._SPREADSHEET.search(path) else None
+
+
 DIALECTS: Final[dict[str, type[Dialect]]] = {
     "hubspot": HubspotDialect,
     "airtable": AirtableDialect,
     "asana": AsanaDialect,
     "github": GithubDialect,
     "aws": AwsDialect,
+    "sheets": SheetsDialect,
 }
 
 

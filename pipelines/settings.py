@@ -28,9 +28,9 @@ SANDBOX_TOKEN: Final = "sandbox-token"  # noqa: S105
 SANDBOX_WRITE_TOKEN: Final = "sandbox-write-token"  # noqa: S105
 DEMO_AS_OF: Final = date(2026, 11, 16)
 
-Vendor = Literal["hubspot", "airtable", "asana", "github", "aws"]
+Vendor = Literal["hubspot", "airtable", "asana", "github", "aws", "sheets"]
 # Every vendor that there is code for; ``rules.vendors`` says which of them an organisation uses.
-VENDORS: Final[tuple[Vendor, ...]] = ("hubspot", "airtable", "asana", "github", "aws")
+VENDORS: Final[tuple[Vendor, ...]] = ("hubspot", "airtable", "asana", "github", "aws", "sheets")
 # The setting that makes a vendor real, and the one with which it is written to
 TOKENS: Final[dict[Vendor, str]] = {
     "hubspot": "hubspot_access_token",
@@ -38,12 +38,14 @@ TOKENS: Final[dict[Vendor, str]] = {
     "asana": "asana_access_token",
     "github": "github_token",
     "aws": "aws_access_key_id",
+    "sheets": "sheets_service_account_file",
 }
 WRITE_TOKENS: Final[dict[Vendor, str]] = {
     "hubspot": "hubspot_write_token",
     "airtable": "airtable_write_token",
     "github": "github_write_token",
     "aws": "aws_write_access_key_id",
+    "sheets": "sheets_write_service_account_file",
 }
 _CHANNEL: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*=[A-Za-z][A-Za-z0-9+.-]*://\S+")
 ENV_FILE: Final = Path(".env")  # in the working directory
@@ -144,6 +146,21 @@ class Settings(BaseSettings):
         default=100, ge=1, description="So many pages of Cost Explorer, at one US cent each, may a sync ask for."
     )
 
+    sheets_service_account_file: Path | None = Field(
+        default=None, description="The key file (JSON) of the Google service account that reads the cloud-billing spreadsheet."
+    )
+    sheets_write_service_account_file: Path | None = Field(
+        default=None, description="The key file of the service account that `handoff apply` adds a column with."
+    )
+    sheets_spreadsheet_id: str | None = Field(
+        default=None, description="The cloud-billing spreadsheet: the part of its address after /spreadsheets/d/."
+    )
+    sheets_tab: str | None = Field(default=None, description="The title of its tab with a column for each deal; else the first.")
+    sheets_base_url: str = Field(default="https://sheets.googleapis.com", description="Address of the Google Sheets API.")
+    sheets_token_url: str = Field(
+        default="https://oauth2.googleapis.com/token", description="Where a service account gets its access token."
+    )
+
     cost_exports: str | None = Field(
         default=None, description="A folder or s3://bucket/prefix of AWS Data Exports that every sync reads what changed of."
     )
@@ -176,11 +193,11 @@ class Settings(BaseSettings):
         default=None, description="An address that hears of the start and the end of every sync (healthchecks.io or alike)."
     )
 
-    @field_validator("handoff_home", "rules_dir")
+    @field_validator("handoff_home", "rules_dir", "sheets_service_account_file", "sheets_write_service_account_file")
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
+    def _absolute(cls, value: Path | None) -> Path | None:
         try:
-            return value.expanduser().resolve()
+            return value.expanduser().resolve() if value is not None else None
         except RuntimeError as error:
             raise ValueError(f"{value} leads to no folder ({error})") from error
 
@@ -200,6 +217,7 @@ class Settings(BaseSettings):
     @field_validator(
         *("hubspot_base_url", "airtable_base_url", "asana_base_url", "github_base_url", "aws_endpoint_url_cost_explorer"),
         *("aws_endpoint_url_budgets", "aws_endpoint_url_organizations", "aws_endpoint_url_sts", "aws_endpoint_url_s3"),
+        *("sheets_base_url", "sheets_token_url"),
     )
     @classmethod
     def _safe_address(cls, value: str | None) -> str | None:
@@ -254,7 +272,7 @@ class Settings(BaseSettings):
 
     @property
     def sandbox_url(self) -> str:
-        """The sandbox's address; each vendor lives below it (``/hubspot``, ``/airtable``, ``/asana``, ``/github``, ``/aws``)."""
+        """The sandbox's address; each vendor lives below it (``/hubspot``, ``/airtable``, ``/asana``, ...)."""
         return f"http://127.0.0.1:{self.sandbox_port}"
 
 

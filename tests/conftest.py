@@ -30,6 +30,7 @@ _SETTINGS = (
     "GITHUB_ORG",
     "GITHUB_PROJECT",
     "AWS_",
+    "SHEETS_",
 )
 
 

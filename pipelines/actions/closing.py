@@ -91,8 +91,12 @@ def _urls(rows: list[dict[str, Any]]) -> dict[tuple[str, str], str | None]:
 
 
 def _write_row(row: dict[str, Any], change: Change, url: str | None) -> dict[str, Any]:
-    """Return one row of ``ops.writes``. A record that was made is known by its address: an issue by all of it, others by its end."""
-    made_id = None if url is None else (url if change.system == "github" else re.split(r"[/=]", url)[-1])
+    """Return one row of ``ops.writes``.
+
+    A record that was made is known by its address: an issue by all of it, others by its end; a column, whose place moves, by its deal.
+    """
+    address = change.natural_key if change.system == "sheets" else url
+    made_id = None if address is None else (address if change.system == "github" else re.split(r"[/=]", address)[-1])
     return {
         "plan_id": row["plan_id"],
         "change_id": change.change_id,

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pipelines.actions.airtable import AirtableTarget
 from pipelines.actions.aws import AwsTarget
 from pipelines.actions.github import HEADERS, GithubTarget
 from pipelines.actions.hubspot import HubspotTarget
+from pipelines.actions.sheets import SheetsTarget
 from pipelines.actions.target import WHERE_TO_GET, Connection, Target, Tokens, tokens_for
-from pipelines.dialects import AirtableDialect, AwsDialect, Dialect, GithubDialect, HubspotDialect
+from pipelines.dialects import AirtableDialect, AwsDialect, Dialect, GithubDialect, HubspotDialect, SheetsDialect
 from pipelines.errors import ConfigurationError
 from pipelines.settings import SANDBOX_WRITE_TOKEN, VENDORS
-from pipelines.sources.registry import SANDBOX_AIRTABLE_BASE_ID, SANDBOX_GITHUB_ORGANIZATION
+from pipelines.sources.registry import SANDBOX_AIRTABLE_BASE_ID, SANDBOX_GITHUB_ORGANIZATION, SANDBOX_SPREADSHEET_ID
 from pipelines.wire import RateBudget, RateBudgets
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ _LIMITS: Final[dict[str, tuple[Rate, tuple[Rate, ...]]]] = {
     "airtable": ((5, 1.1), ()),
     "github": ((10, 1.0), ((75, 60.0), (500, 3610.0))),
     "aws": ((5, 1.0), ((1, 1.0),)),
+    "sheets": ((55, 60.0), ()),
 }
 
 
@@ -67,10 +70,17 @@ class _AwsWrites(AwsDialect):
     scope_help = "Allow budgets:ViewBudget and budgets:ModifyBudget to the keys for writing."
 
 
+class _SheetsWrites(SheetsDialect):
+    credential = "the key in SHEETS_WRITE_SERVICE_ACCOUNT_FILE"
+    credential_help = f"Make a key {WHERE_TO_GET['sheets']}, and set SHEETS_WRITE_SERVICE_ACCOUNT_FILE to its file."
+    scope_help = "Share the spreadsheet with that service account's address (client_email in the key file) as an editor."
+
+
 _WRITE_DIALECTS: Final[dict[str, type[Dialect]]] = {
     "hubspot": _HubspotWrites,
     "airtable": _AirtableWrites,
     "github": _GithubWrites,
+    "sheets": _SheetsWrites,
 }
 
 
@@ -113,6 +123,8 @@ class OpenTargets:
         settings, is_sandbox = self._settings, self._settings.is_sandbox(vendor)
         if vendor == "aws":
             return self._open_aws(is_sandbox=is_sandbox)
+        if vendor == "sheets":
+            return self._open_sheets(is_sandbox=is_sandbox)
         tokens = tokens_for(vendor, settings, may_write=self._may_write)
         match vendor:
             case "hubspot":
@@ -137,6 +149,33 @@ class OpenTargets:
         self._transports += [client.transport for client in (reader, writer) if client is not None]
         return AwsTarget(reader, writer, self._rules, is_sandbox=is_sandbox)
 
+    def _open_sheets(self, *, is_sandbox: bool) -> Target:
+        from pipelines.sources.sheets import spreadsheet_of  # noqa: PLC0415 - the network is opened only when a vendor is needed
+        from pipelines.sources.sheets_account import READ_SCOPE, WRITE_SCOPE, AccessToken, account_of  # noqa: PLC0415 - as above
+
+        settings = self._settings
+        if is_sandbox:
+            tokens = tokens_for("sheets", settings, may_write=self._may_write)
+            connection = self._connect("sheets", settings.sheets_base_url, tokens)
+            return SheetsTarget(connection, self._rules, SANDBOX_SPREADSHEET_ID, is_sandbox=True)
+        spreadsheet_id = spreadsheet_of(settings)
+        keys = [("SHEETS_SERVICE_ACCOUNT_FILE", settings.sheets_service_account_file, READ_SCOPE)]
+        if self._may_write:
+            keys.append(("SHEETS_WRITE_SERVICE_ACCOUNT_FILE", settings.sheets_write_service_account_file, WRITE_SCOPE))
+        connection = self._connect("sheets", settings.sheets_base_url, Tokens("", None))
+        tokens_of = []
+        for (variable, path, scope), sender in zip(keys, (connection.reader, connection.writer), strict=False):
+            if path is None:
+                raise ConfigurationError(
+                    f"{variable} is not set, so nothing was written. Make a key {WHERE_TO_GET['sheets']}, and set it in the environment "
+                    "or in .env; reading keeps its own key."
+                )
+            # an hour is longer than any apply
+            tokens_of.append(AccessToken(sender, settings.sheets_token_url, account_of(path, variable), scope)())
+        tokens = Tokens(tokens_of[0], tokens_of[1] if self._may_write else None)
+        tab = (settings.sheets_tab or "").strip()
+        return SheetsTarget(replace(connection, tokens=tokens), self._rules, spreadsheet_id, tab, is_sandbox=False)
+
     def _connect(self, vendor: Vendor, base_url: str, tokens: Tokens, headers: dict[str, str] | None = None) -> Connection:
         from pipelines.transport import Transport  # noqa: PLC0415 - the network is opened only when a vendor is needed
 
@@ -144,8 +183,9 @@ class OpenTargets:
             base_url = f"{self._sandbox_url or self._settings.sandbox_url}/{vendor}"
         base_url = base_url.rstrip("/")
         reading, writing = budgets_for(vendor)
-        reader = Transport(vendor, base_url=base_url, budget=reading)
-        writer = Transport(vendor, base_url=base_url, budget=writing, dialect=_WRITE_DIALECTS[vendor]())
+        hosts = frozenset({self._settings.sheets_token_url}) if vendor == "sheets" else frozenset()
+        reader = Transport(vendor, base_url=base_url, budget=reading, allowed_hosts=hosts)
+        writer = Transport(vendor, base_url=base_url, budget=writing, dialect=_WRITE_DIALECTS[vendor](), allowed_hosts=hosts)
         self._transports += [reader, writer]
         return Connection(vendor, base_url, tokens, reader, writer, headers or {})
 

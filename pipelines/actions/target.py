@@ -32,6 +32,8 @@ WHERE_TO_GET: Final[dict[Vendor, str]] = {
     "organization Projects: write",
     "aws": "in IAM, in the payer's account: access keys of a user or role that may do budgets:ViewBudget and budgets:ModifyBudget and "
     "nothing else",
+    "sheets": "in the Google Cloud console under IAM > Service accounts > Keys: a JSON key of a service account of its own, with whom the "
+    "spreadsheet is shared as an editor",
 }
 
 
@@ -153,6 +155,7 @@ class Sender(Protocol):
         headers: Mapping[str, str] | None = None,
         params: Any = None,
         json: Any = None,
+        content: bytes | str | None = None,
         idempotent: bool | None = None,
     ) -> Any:
         """Send one request and return the vendor's answer. Raises VendorError."""

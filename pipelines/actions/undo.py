@@ -1,12 +1,14 @@
 """Makes a plan that takes back what an apply wrote: each field goes back to what it held before, unless somebody touched it since.
 
 What the ledger says was written is compared with what the vendor holds now. A field that holds something else than handoff wrote is
-reported and left alone. Records that were created are reported, too: handoff deletes nothing.
+reported and left alone. Records that were created are reported, too: handoff deletes nothing, but for a column that it appended to a
+spreadsheet and in which nobody has written since.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ from pipelines.actions.plan import plan_of
 from pipelines.actions.records import UNDO, Change, Plan, Policy, change_from_json
 from pipelines.actions.roles import Role, require
 from pipelines.actions.settling import WRITTEN
+from pipelines.actions.sheets import COLUMN, OBJECT
 from pipelines.decisions import author
 from pipelines.errors import ConfigurationError
 
@@ -61,7 +64,7 @@ def undo_plan(
     for item in written:
         change = _reverse(item)
         changes.append(change)
-        if item.change.is_creation:
+        if item.change.is_creation and not _can_go(item.change):
             where = f" ({item.url})" if item.url else ""
             blocked[change.change_id] = (
                 f"it was created by {item.plan_id}, and handoff deletes nothing; archive it by hand{where}"
@@ -116,8 +119,13 @@ def _once(sent: list[dict[str, Any]], ledger: Ledger) -> list[_Written]:
     return list(found.values())
 
 
+def _can_go(change: Change) -> bool:
+    """Return whether what a creation made may be deleted again: it is all that there is of it, and reading shows whether it was touched."""
+    return change.is_reversible and (change.system, change.object) == ("sheets", OBJECT)
+
+
 def _reverse(item: _Written) -> Change:
-    """Return the change that puts back what was there; a creation stays as it is, to be reported."""
+    """Return the change that puts back what was there; a creation that cannot go stays as it is, to be reported."""
     change = item.change
     reason = f"Takes back what {item.plan_id} wrote on {item.at[:16].replace('T', ' ')} UTC."
     new = replace(
@@ -128,6 +136,10 @@ def _reverse(item: _Written) -> Change:
         needs=(),  # it rests on what the ledger says, not on what a source holds
         depends_on=None,
     )
-    if change.is_creation:
+    if change.is_creation and not _can_go(change):
         return new
+    if change.is_creation:
+        # by its deal, because its place moves
+        new = replace(new, record_id=re.split(r"[/=]", change.natural_key or "")[-1], field=COLUMN)
+        return replace(new, before=change.after, after="", policy=Policy.if_equal_before)
     return replace(new, before=change.after, after=change.before or "", policy=Policy.if_equal_before)

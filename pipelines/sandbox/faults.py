@@ -340,6 +340,29 @@ _REFUSALS: Final[Mapping[str, Mapping[str, tuple[int, dict[str, Any]]]]] = {
             },
         ),
     },
+    "sheets": {
+        "429": (
+            429,
+            {
+                "error": {
+                    "code": 429,
+                    "message": "Quota exceeded for quota metric 'Read requests' and limit 'Read requests per minute per user'.",
+                    "status": "RESOURCE_EXHAUSTED",
+                }
+            },
+        ),
+        "401": (
+            401,
+            {
+                "error": {
+                    "code": 401,
+                    "message": "Request had invalid authentication credentials.",
+                    "status": "UNAUTHENTICATED",
+                }
+            },
+        ),
+        "403": (403, {"error": {"code": 403, "message": "The caller does not have permission", "status": "PERMISSION_DENIED"}}),
+    },
     "aws": {
         "429": (400, {"__type": "ThrottlingException", "message": "Rate exceeded"}),
         "401": (

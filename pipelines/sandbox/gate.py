@@ -28,6 +28,7 @@ _LOGGED_REQUESTS: Final = 20_000
 _READS: Final = {
     "hubspot": re.compile(r"/(batch/read|search)/?$"),
     "airtable": re.compile(r"/listRecords/?$"),
+    "sheets": re.compile(r"^/token$"),
     "aws": re.compile(r"^/(Get|List|Describe|$)"),  # by operation; STS names its own in the body, and only tells who asks
 }
 

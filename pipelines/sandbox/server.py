@@ -1,4 +1,4 @@
-"""Serves the sandbox on 127.0.0.1: one process, the vendors below ``/hubspot``, ``/airtable``, ``/github`` and ``/aws``.
+"""Serves the sandbox on 127.0.0.1: one process, each vendor below its own word, such as ``/hubspot``.
 
     request -> the gate (from here? logged; vendor up? fault?) -> the vendor's app -> the world's state -> its file, if it has one
 
@@ -24,6 +24,7 @@ from pipelines.errors import ConfigurationError
 from pipelines.sandbox.connection import HttpProtocol
 from pipelines.sandbox.control import control
 from pipelines.sandbox.gate import Gate
+from pipelines.sandbox.sheets_keys import EDITOR, VIEWER, key_file
 from pipelines.sandbox.world import READ_TOKEN, WRITE_TOKEN, World, read_state
 from pipelines.settings import VENDORS
 
@@ -87,6 +88,7 @@ def serve(state: SandboxState, *, port: int, state_file: Path | None, on_ready: 
 def environment_lines(url: str, state: SandboxState) -> list[str]:
     """Return shell lines that point handoff at a sandbox as if it were real accounts, for reading and for writing."""
     writing = dict.fromkeys(("HUBSPOT_WRITE_TOKEN", "AIRTABLE_WRITE_TOKEN", "GITHUB_WRITE_TOKEN"), WRITE_TOKEN)
+    writing["SHEETS_WRITE_SERVICE_ACCOUNT_FILE"] = str(key_file(EDITOR, f"{url}/sheets/token"))
     return [f"export {name}={shlex.quote(value)}" for name, value in (_settings_env(url, state) | writing).items()]
 
 
@@ -112,6 +114,10 @@ def _settings_env(url: str, state: SandboxState) -> dict[str, str]:
         "AWS_ENDPOINT_URL_BUDGETS": f"{url}/aws",
         "AWS_ENDPOINT_URL_ORGANIZATIONS": f"{url}/aws",
         "AWS_ENDPOINT_URL_STS": f"{url}/aws",
+        "SHEETS_SERVICE_ACCOUNT_FILE": str(key_file(VIEWER, f"{url}/sheets/token")),
+        "SHEETS_SPREADSHEET_ID": state.sheets.spreadsheet_id,
+        "SHEETS_BASE_URL": f"{url}/sheets",
+        "SHEETS_TOKEN_URL": f"{url}/sheets/token",
     }
 
 

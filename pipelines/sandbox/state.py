@@ -84,6 +84,16 @@ class AsanaState:
 
 
 @dataclass
+class SheetsState:
+    """A spreadsheet: what was entered in each tab. Lines are ragged; a cell is null or what was entered, with how it is shown."""
+
+    spreadsheet_id: str = ""
+    title: str = ""
+    # {sheetId, title, rowCount, columnCount, rows: [[null or {userEnteredValue: {...}, numberFormat: {type, pattern}}]]}
+    tabs: list[Json] = field(default_factory=list)
+
+
+@dataclass
 class SandboxState:
     """Everything behind the sandbox's addresses. ``today`` is the story's frozen date (YYYY-MM-DD)."""
 
@@ -93,3 +103,4 @@ class SandboxState:
     github: GithubState
     aws: AwsState
     asana: AsanaState = field(default_factory=AsanaState)
+    sheets: SheetsState = field(default_factory=SheetsState)

@@ -48,7 +48,7 @@ class BillingSheetFile(TableFile):
                 "file_sha256": self.sha256,
                 "column_number": number,
                 "header": name,
-                "deal_id": _deal_of(name),
+                "deal_id": deal_in(name),
                 "last_filled_line": last_lines.get(name),
             }
             for number, name in enumerate(header, start=1)
@@ -70,6 +70,7 @@ def open_billing_sheet_file(path: Path) -> BillingSheetFile:
     return BillingSheetFile(path, sha256_of(path))
 
 
-def _deal_of(header: str) -> str | None:
+def deal_in(header: str) -> str | None:
+    """Return the deal that the name of a column holds, alone as a number or in an address; None when it holds none."""
     found = _DEAL.search(header)
     return (found[1] or found[2]) if found else None

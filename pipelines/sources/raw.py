@@ -340,6 +340,28 @@ RAW_TABLES: Final[dict[str, dict[str, Columns]]] = {
             "address": "text",  # a keyed hash of an e-mail address, or the topic
         },
     },
+    "sheets": {
+        "tabs": {  # one row: the tab of the cloud-billing spreadsheet that has a column for each deal
+            "id": "text",  # <spreadsheet>/<tab's number>
+            "spreadsheet_id": "text",
+            "title": "text",  # of the spreadsheet
+            "tab_id": "bigint",
+            "tab_title": "text",
+            "row_count": "bigint",  # of the grid, filled or not
+            "column_count": "bigint",
+            "last_column": "bigint",  # the last one in which anything stands, be it a formula that shows nothing
+            "fingerprint": "text",  # of the names of the columns and the formulas of the last one
+        },
+        "billing_columns": {  # its columns, as files.billing_columns has those of a download
+            "id": "text",  # <spreadsheet>/<tab's number>/<column's number>
+            "file_name": "text",  # the title of the tab
+            "column_number": "bigint",
+            "header": "text",
+            "deal_id": "text",
+            "last_filled_line": "bigint",
+            "formulas_json": "text",  # {"line": "=..."}: what is reckoned in it, without its header
+        },
+    },
     "files": {
         "exports": {  # what of the exports in folders and buckets was read, and in which state it was
             "export_name": "text",

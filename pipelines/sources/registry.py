@@ -26,10 +26,12 @@ SANDBOX_ASANA_WORKSPACE_ID: Final = "1200000000000001"
 SANDBOX_ASANA_PORTFOLIO_IDS: Final = ("1200000000000003",)
 SANDBOX_GITHUB_ORGANIZATION: Final = "demo-org"
 SANDBOX_GITHUB_PROJECTS: Final = (60, 57)
+SANDBOX_SPREADSHEET_ID: Final = "1HandoffDemoCloudBilling0000000000000000000000"
 _OF_THE_SANDBOX: Final[dict[str, dict[str, Any]]] = {
     "airtable": {"sandbox_base_id": SANDBOX_AIRTABLE_BASE_ID},
     "asana": {"sandbox_workspace_id": SANDBOX_ASANA_WORKSPACE_ID, "sandbox_portfolio_ids": SANDBOX_ASANA_PORTFOLIO_IDS},
     "github": {"sandbox_organization": SANDBOX_GITHUB_ORGANIZATION, "sandbox_projects": SANDBOX_GITHUB_PROJECTS},
+    "sheets": {"sandbox_spreadsheet_id": SANDBOX_SPREADSHEET_ID},
 }
 
 
@@ -122,4 +124,5 @@ SOURCES: Final[dict[Vendor, Callable[[Errand], SourceRun]]] = {
     "asana": partial(_open, "asana"),
     "github": partial(_open, "github"),
     "aws": partial(_open, "aws"),
+    "sheets": partial(_open, "sheets"),
 }

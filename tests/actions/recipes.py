@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import test_airtable_recipes
+import test_billing_columns
 import test_github_fields
 import test_kept_budgets
 from conftest import PROJECT
@@ -174,6 +175,12 @@ RECIPES = [
     Recipe("close_github_request", "github", lambda _: [test_github_fields.closing()], _request_locked, _a_request_on_the_board),
     Recipe("open_github_issue", "github", lambda _: [issue_change()], _two_requests),
     Recipe("keep_aws_budget", "aws", lambda _: [test_kept_budgets.budget()], _their_budget),
+    Recipe(
+        "append_billing_column",
+        "sheets",
+        lambda vendors: [test_billing_columns.column(vendors)],
+        test_billing_columns.their_column,
+    ),
 ]
 
 

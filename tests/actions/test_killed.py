@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from aws_double import PAYER
 from test_airtable_recipes import deliverable, project
+from test_billing_columns import column, grid_of, header
 from test_kept_budgets import budget
 from test_tasks import task
 from vendor_double import BUSY, LOST_AFTER, Served
@@ -52,8 +53,8 @@ def watched(deal_id):
     return budget(**values) | {"change_id": f"create:budget-{account}", "natural_key": f"{PAYER}/handoff-{account}"}
 
 
-def proposed():
-    rows = []
+def proposed(vendors):
+    rows = [column(vendors, deal_id, others=DEALS, names=[]) for deal_id in DEALS]
     for deal_id in DEALS:
         rows += engagement_changes(deal_id)
         rows += sold(deal_id)
@@ -154,6 +155,8 @@ def assert_every_write_has_its_intent(home, vendors):
 
 
 def assert_nothing_lost_and_nothing_doubled(vendors):
+    names = grid_of(vendors).headers
+    assert {names.count(header(deal_id)) for deal_id in DEALS} == {1}
     for deal_id in DEALS:
         named = [key for key, fields in vendors.engagements.items() if fields.get("fldEngDealUrl0000") == deal_url(deal_id)]
         assert len(named) == 1, (deal_id, named)
@@ -181,7 +184,7 @@ def rehearse(home, vendors, kills, seed):
     with Served(vendors) as served, Applies(home, served.url) as applies:
         while True:
             vendors.faults = []
-            plan = write_back.plan(proposed())
+            plan = write_back.plan(proposed(vendors))
             vendors.faults = faults
             if plan.is_empty:
                 assert not plan.held_back, plan.held_back
@@ -204,6 +207,7 @@ def start_over(vendors):
     vendors.engagements = {key: value for key, value in vendors.engagements.items() if not key.startswith("recNew")}
     vendors.projects, vendors.deliverables, vendors.tasks, vendors.items = {}, {}, {}, []
     vendors.budgets = {}
+    vendors.billing = type(vendors)().billing
     vendors.issues = [issue for issue in vendors.issues if "handoff:" not in issue["body"]]
 
 

@@ -1,4 +1,4 @@
-"""Three vendors over dictionaries, as far as write-back needs them: in this process, or on loopback for a process that is killed.
+"""The vendors over dictionaries, as far as write-back needs them: in this process, or on loopback for a process that is killed.
 
 They answer as vendors.md says: null for unset HubSpot properties, empty Airtable fields left out, GitHub pages by Link header,
 the read token refused on writes. Faults are set by the test: an answer lost after or before the commit, a 503, a changed value.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import pickle
 import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,8 +18,14 @@ import airtable_double
 from airtable_double import DELIVERABLES, ENGAGEMENTS, PROJECTS
 
 from pipelines.errors import DeadlineExceeded, Forbidden, GarbageAnswer, NotFound, Unauthorized, Unavailable, VendorError
+from pipelines.sandbox.exchange import Call, Refusal
+from pipelines.sandbox.sheets import _Sheets
+from pipelines.sandbox.state import SandboxState
+from pipelines.sandbox.story import build_state
+from pipelines.sandbox.world import World
 
 READ, WRITE = "sandbox-token", "sandbox-write-token"
+_BILLING = pickle.dumps(build_state().sheets)
 LOST_AFTER, LOST_BEFORE, BUSY = "lost_after", "lost_before", "busy"
 
 
@@ -55,6 +62,7 @@ class Vendors:
         self.further_fields = []  # of the engagements' table
         self.payer = "999900001111"
         self.aws_writer = None  # the account of the keys for writing, where it is another one
+        self.billing = pickle.loads(_BILLING)  # noqa: S301 - our own bytes, and the quickest deep copy
         self.budgets = {}
         self.budget_alarms = {}
         self.issues = []
@@ -129,6 +137,24 @@ class Vendors:
             return Answer(200, AwsDouble(self, may_write=token == WRITE).served(path, body))
         except Unavailable:
             return Answer(503, {"message": "Service unavailable"})
+
+    def _sheets(self, method, path, query, body, token):
+        """Answer as the sandbox's spreadsheet does, over a state of this double."""
+        pairs = [(name, one) for name, value in query.items() for one in (value if isinstance(value, list) else [value])]
+        world = World(SandboxState("", None, None, None, None, sheets=self.billing))
+        asked = Call(
+            method,
+            "",
+            path,
+            tuple(pairs),
+            {"authorization": f"Bearer {token}"},
+            b"" if body is None else json.dumps(body).encode(),
+        )
+        try:
+            answer = _Sheets(world).answer(asked)
+        except Refusal as refusal:
+            answer = refusal.answer
+        return Answer(answer.status, answer.body)
 
     def _hubspot(self, method, path, query, body, token):
         if path == "/account-info/2026-09/details":

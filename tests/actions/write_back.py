@@ -15,11 +15,13 @@ from pipelines.actions.aws import AwsTarget
 from pipelines.actions.github import HEADERS, GithubTarget
 from pipelines.actions.hubspot import HubspotTarget
 from pipelines.actions.plan import make_plan, save_plan
+from pipelines.actions.sheets import SheetsTarget
 from pipelines.actions.target import Connection, Tokens
 from pipelines.actions.undo import undo_plan
 from pipelines.ledger import Ledger
 from pipelines.rules import load_rules
 from pipelines.settings import PROJECT_ROOT, load_settings
+from pipelines.sources.registry import SANDBOX_SPREADSHEET_ID
 
 PORTAL = "https://app-na2.hubspot.com/contacts/4400001/record/0-3"
 
@@ -213,6 +215,9 @@ class DoubleTargets:
                 Connection("github", f"{url}/github", tokens, sender, sender, HEADERS), rules, "demo-org", is_sandbox=True
             ),
             "aws": AwsTarget(aws(READ), aws(WRITE) if may_write else None, rules, is_sandbox=True),
+            "sheets": SheetsTarget(
+                Connection("sheets", f"{url}/sheets", tokens, sender, sender), rules, SANDBOX_SPREADSHEET_ID, is_sandbox=True
+            ),
         }
 
     def target(self, system):

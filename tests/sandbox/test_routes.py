@@ -8,7 +8,7 @@ import pytest
 from conftest import PROJECT
 from serving import fresh_state
 
-from pipelines.sandbox import airtable, asana, aws, github
+from pipelines.sandbox import airtable, asana, aws, github, sheets
 from pipelines.sandbox.world import World
 
 
@@ -23,6 +23,7 @@ def section(name):
         ("Airtable", lambda: airtable._Airtable(World(fresh_state()))._routes.listed),
         ("Asana", lambda: asana._Asana(World(fresh_state()))._routes.listed),
         ("GitHub", lambda: github._Github(World(fresh_state()))._routes.listed),
+        ("Google Sheets", lambda: sheets._Sheets(World(fresh_state()))._routes.listed),
         ("AWS", lambda: [*aws.OPERATIONS, "sts:GetCallerIdentity"]),
     ],
 )
@@ -31,7 +32,10 @@ def test_every_route_is_documented_and_none_that_is_not_built(name, built):
     assert sorted(documented) == sorted(built())
 
 
-@pytest.mark.parametrize(("name", "module"), [("Airtable", airtable), ("Asana", asana), ("GitHub", github), ("AWS", aws)])
+@pytest.mark.parametrize(
+    ("name", "module"),
+    [("Airtable", airtable), ("Asana", asana), ("GitHub", github), ("AWS", aws), ("Google Sheets", sheets)],
+)
 def test_every_limit_is_documented_with_its_usual_value(name, module):
     documented = dict(re.findall(r"^\| `(\w+\.\w+)` \| (-?\d+)", section(name), re.MULTILINE))
     assert documented == {limit: str(value) for limit, value in module.LIMITS.items()}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -290,8 +292,12 @@ def test_the_command_prints_its_lines_serves_and_stops_at_ctrl_c(tmp_path):
     arguments, environment = handoff("sandbox", "--port", str(port), HANDOFF_HOME=str(tmp_path / "home"))
     with subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
-            lines = [process.stdout.readline().strip() for _ in range(22)]
-            assert lines == environment_lines(f"http://127.0.0.1:{port}", fresh_state())
+            lines = [process.stdout.readline().strip() for _ in range(27)]
+            keys = {line.split("=", 1)[1] for line in lines if "SERVICE_ACCOUNT_FILE=" in line}
+            assert [of_any_process(line) for line in lines] == [
+                of_any_process(line) for line in environment_lines(f"http://127.0.0.1:{port}", fresh_state())
+            ]
+            assert [stat.S_IMODE(Path(key).stat().st_mode) for key in keys] == [0o600, 0o600]
             health = httpx.Client(transport=httpx.HTTPTransport(retries=3), trust_env=False)
             assert health.get(f"http://127.0.0.1:{port}/_control/health").json()["remembers"] is True
             second = subprocess.run(arguments, env=environment, capture_output=True, text=True, timeout=60, check=False)
@@ -303,6 +309,12 @@ def test_the_command_prints_its_lines_serves_and_stops_at_ctrl_c(tmp_path):
             process.send_signal(signal.SIGINT)
         assert process.wait(timeout=20) == 0
         assert "Traceback" not in process.stderr.read()
+    assert not any(Path(key).exists() for key in keys), "its keys go with it"
+
+
+def of_any_process(line):
+    """Return a line without the folder that each process makes for its keys."""
+    return re.sub(r"handoff-sandbox-keys-\w+", "handoff-sandbox-keys", line)
 
 
 def test_the_lines_are_settings_that_a_shell_understands(sandbox):
@@ -311,7 +323,7 @@ def test_the_lines_are_settings_that_a_shell_understands(sandbox):
     set_up = dict(line.split("=", 1) for line in done.stdout.splitlines())
     names = {name.upper() for name in type(load_settings()).model_fields}
     given = {name: value for name, value in set_up.items() if name in names}
-    assert len(given) == 22
+    assert len(given) == 27
     assert given["GITHUB_PROJECT_NUMBERS"] == "60,57"
     assert {given[f"{vendor}_WRITE_TOKEN"] for vendor in ("HUBSPOT", "AIRTABLE", "GITHUB")} == {"sandbox-write-token"}
 

@@ -80,6 +80,13 @@ class Text:
         self.put = lambda value: account.update(Name=value)
         self.got = lambda row: row["name"]
 
+    def _sheets(self):
+        sheets = self._state.sheets
+        self.table, self.id = "tabs", {"id": f"{sheets.spreadsheet_id}/{sheets.tabs[0]['sheetId']}"}
+        self.put = lambda value: setattr(sheets, "title", value)
+        # the title is also what the columns are said to be of
+        self.got = lambda row: row["title"]
+
     def of(self, rows):
         [row] = [row for row in rows[self.table] if self.id.items() <= row.items()]
         return self.got(row)

@@ -13,7 +13,14 @@ from pipelines.errors import DeadlineExceeded, Forbidden, GarbageAnswer, RateLim
 from pipelines.sandbox.faults import KINDS
 from pipelines.settings import VENDORS
 
-TITLES = {"hubspot": "HubSpot", "airtable": "Airtable", "asana": "Asana", "github": "GitHub", "aws": "AWS"}
+TITLES = {
+    "hubspot": "HubSpot",
+    "airtable": "Airtable",
+    "asana": "Asana",
+    "github": "GitHub",
+    "aws": "AWS",
+    "sheets": "Google Sheets",
+}
 POSITIONS = ("first", "middle", "last")
 # What the fault is when it stays
 TRANSIENT = {

@@ -18,6 +18,7 @@ LISTS = {
     "asana": r"/projects$",
     "github": r"/demo-org/delivery/issues$",
     "aws": r"/ListAccounts$",
+    "sheets": r"/v4/spreadsheets/[^/]+$",
 }
 SMALL_PAGES = {
     "hubspot__page_size": 20,

@@ -26,6 +26,8 @@ united as (
     select * from {{ ref('act_complete_hubspot_tasks') }}
     union all
     select * from {{ ref('act_keep_aws_budgets') }}
+    union all
+    select * from {{ ref('act_append_billing_columns') }}
 ),
 
 -- what people set aside is not mended behind their back

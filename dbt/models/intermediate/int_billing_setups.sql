@@ -1,17 +1,16 @@
--- One row per signed deal whose cloud we pay and for which the imported billing sheet has no column, neither by it or a deal that
--- it renews nor by its community: nobody can pass its costs on (HG05).
+-- One row per signed deal whose cloud we pay and for which the billing sheet has no column, neither by it or a deal that it
+-- renews nor by its community: nobody can pass its costs on (HG05).
 with
 
 columns as (
-    select
-        file_name,
-        deal_id,
-        {{ compared_text('header') }} as compared_header
-    from {{ ref('stg_files__billing_columns') }}
+    select * from {{ ref('int_billing_columns') }}
 ),
 
 counted as (
-    select count(*) as column_count from columns
+    select
+        count(*) as column_count,
+        min(source) as column_source
+    from columns
 ),
 
 deals as (
@@ -56,12 +55,13 @@ by_name as (
 final as (
     select
         deals.deal_id,
-        counted.column_count
+        counted.column_count,
+        counted.column_source
     from deals
     cross join counted
     left join by_number on deals.deal_id = by_number.deal_id
     left join by_name on deals.deal_id = by_name.deal_id
-    -- without an imported sheet nobody knows
+    -- without a sheet nobody knows
     where counted.column_count > 0 and by_number.deal_id is null and by_name.deal_id is null
 )
 

@@ -376,10 +376,17 @@ told as (
         deals.start_on as due_on,
         'We pay the cloud of ' || deals.deal_name || ', and none of the ' || {{ count_words('setups.column_count', 'column') }}
         || ' of the billing sheet is called by it or its community.' as reason,
-        {{ evidence([
-            ('cloud_paid_by', 'deals.cloud_paid_by', 'hubspot'),
-            ('columns', 'setups.column_count', 'files'),
-        ]) }} as evidence
+        case
+            when setups.column_source = 'sheets'
+                then {{ evidence([
+                    ('cloud_paid_by', 'deals.cloud_paid_by', 'hubspot'),
+                    ('columns', 'setups.column_count', 'sheets'),
+                ]) }}
+            else {{ evidence([
+                ('cloud_paid_by', 'deals.cloud_paid_by', 'hubspot'),
+                ('columns', 'setups.column_count', 'files'),
+            ]) }}
+        end as evidence
     from {{ ref('int_billing_setups') }} as setups
     inner join {{ ref('int_deals') }} as deals on setups.deal_id = deals.deal_id
     cross join loads

@@ -40,7 +40,7 @@ final as (
             else 'stale'
         end as gate,
         case
-            when load_status = 'never' and max_age_hours = 0
+            when load_status = 'never' and max_age_hours = 0 and error is null
                 then source_name || ': there are none yet.'
             when load_status = 'never' or last_complete_at is null
                 then source_name || ' has never been read completely' || coalesce(': ' || error, '.')

@@ -14,7 +14,8 @@ final as (
         (select engagement_gate.last_complete_at from {{ ref('int_engagement_gate') }} as engagement_gate) as engagements_seen_at,
         max(case when source = 'github' then last_complete_at end) as github_seen_at,
         max(case when source = 'aws' then last_complete_at end) as aws_seen_at,
-        max(case when source = 'files' then last_complete_at end) as files_seen_at
+        max(case when source = 'files' then last_complete_at end) as files_seen_at,
+        max(case when source = 'sheets' then last_complete_at end) as sheets_seen_at
     from gates
 )
 

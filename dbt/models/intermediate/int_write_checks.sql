@@ -105,15 +105,38 @@ cells as (
     from {{ ref('stg_github__issues') }}
 ),
 
+columns as (
+    select
+        deal_id,
+        min(header) as header
+    from {{ ref('stg_sheets__billing_columns') }}
+    where deal_id is not null
+    group by deal_id
+),
+
+cells_and_columns as (
+    select * from cells
+    union all
+    -- a column that was taken back: each deal has one, or none
+    select
+        'sheets' as system,
+        'billing_columns' as object,
+        deals.deal_id as record_id,
+        'column' as field,
+        columns.header as held_value
+    from {{ ref('stg_hubspot__deals') }} as deals
+    left join columns on deals.deal_id = columns.deal_id
+),
+
 cell_kinds as (
     select distinct
         system,
         object,
         field
-    from cells
+    from cells_and_columns
 ),
 
--- records that were created are known by their id, issues by their address
+-- records that were created are known by their id, issues by their address, columns by the deal that they name
 made as (
     select
         system,
@@ -144,6 +167,12 @@ made as (
         'issues' as object,
         issue_url as made_id
     from {{ ref('stg_github__issues') }}
+    union all
+    select
+        'sheets' as system,
+        'billing_columns' as object,
+        deal_id as made_id
+    from columns
 ),
 
 kinds as (
@@ -195,7 +224,7 @@ seen as (
         and writes.system = records.system
         and writes.object = records.object
         and writes.record_id = records.record_id
-    left join cells
+    left join cells_and_columns as cells
         on not writes.is_created
         and writes.system = cells.system
         and writes.object = cells.object

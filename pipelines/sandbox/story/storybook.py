@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
 from pipelines.sandbox.state import SandboxState
-from pipelines.sandbox.story import airtable, asana, github, hubspot_schema
+from pipelines.sandbox.story import airtable, asana, github, hubspot_schema, sheets
 from pipelines.sandbox.story.aws import Payer
 from pipelines.sandbox.story.calendar import TODAY, instant
 from pipelines.sandbox.story.hubspot import Portal, deal_url
@@ -349,14 +349,15 @@ class Storybook:
 
     def state(self) -> SandboxState:
         """Return everything that was told."""
-        base = self.base.state()
+        base, portal = self.base.state(), self.portal.state()
         return SandboxState(
             today=TODAY.isoformat(),
-            hubspot=self.portal.state(),
+            hubspot=portal,
             airtable=base,
             github=self.organization.state(),
             aws=self.payer.state(),
             asana=asana.moved(base),
+            sheets=sheets.kept(portal),
         )
 
 
