@@ -66,7 +66,9 @@ def moving(tmp_path):
 
 def test_while_an_organisation_moves_each_deal_is_there_once(tmp_path, moving):
     home = tmp_path / "home"
-    state = build_state(processes.Process(processes.DEFAULT.pipelines, processes.DEFAULT.community_object, frozenset({"default"})))
+    state = build_state(
+        processes.Process(processes.DEFAULT.pipelines, processes.DEFAULT.community_object, frozenset({"default"}))
+    )
     with running(state, port=0) as sandbox:
         result = run(home, "sync", RULES_DIR=str(moving), SANDBOX_PORT=port_of(sandbox))
     assert result.returncode == 0, result.stderr

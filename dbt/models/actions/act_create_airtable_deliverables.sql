@@ -36,7 +36,8 @@ deals_in_need as (
 deals as (
     select deals.*
     from {{ ref('int_deals') }} as deals
-    inner join {{ ref('int_engagement_stores') }} as stores on deals.pipeline_id = stores.pipeline_id and stores.store = 'airtable'
+    inner join {{ ref('int_engagement_stores') }} as stores
+        on deals.pipeline_id = stores.pipeline_id and stores.store = 'airtable'
     where deals.engagement_policy = 'new'
 ),
 

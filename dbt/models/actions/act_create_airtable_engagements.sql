@@ -1,4 +1,4 @@
--- Creates the engagement that a deal at handoff lacks, and then writes its address into the deal. Only where Airtable is the truth.
+-- Creates the engagement that a deal at handoff lacks where Airtable is the truth, and then writes its address into the deal.
 with
 
 gaps as (
@@ -36,7 +36,8 @@ wanted as (
         end as blocked_reason
     from gaps
     inner join deals on gaps.deal_id = deals.deal_id
-    inner join {{ ref('int_engagement_stores') }} as stores on deals.pipeline_id = stores.pipeline_id and stores.store = 'airtable'
+    inner join {{ ref('int_engagement_stores') }} as stores
+        on deals.pipeline_id = stores.pipeline_id and stores.store = 'airtable'
     left join handoffs on gaps.deal_id = handoffs.deal_id
     where deals.engagement_policy = 'new'
 ),

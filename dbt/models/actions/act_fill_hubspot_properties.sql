@@ -157,25 +157,25 @@ united as (
 
 final as (
     select
-        change_id,
-        finding_id,
+        united.change_id,
+        united.finding_id,
         'fill_hubspot_property' as recipe,
         'hubspot' as system,
-        object,
-        record_id,
-        field,
-        before,
-        after,
+        united.object,
+        united.record_id,
+        united.field,
+        united.before,
+        united.after,
         'if_empty' as policy,
-        reason,
-        risk,
+        united.reason,
+        united.risk,
         true as is_reversible,
         cast(null as varchar) as natural_key,
         cast(null as varchar) as depends_on,
-        record_url,
-        'hubspot' || case when object = 'deals' then ';' || engagement_gate.stores else '' end as needs,
-        status <> 'open' as is_blocked,
-        case when status <> 'open' then 'a source behind the finding is not complete' end as blocked_reason,
+        united.record_url,
+        'hubspot' || case when united.object = 'deals' then ';' || engagement_gate.stores else '' end as needs,
+        united.status <> 'open' as is_blocked,
+        case when united.status <> 'open' then 'a source behind the finding is not complete' end as blocked_reason,
         {{ as_of() }} as as_of_on
     from united
     cross join {{ ref('int_engagement_gate') }} as engagement_gate

@@ -1,4 +1,4 @@
--- One row per pipeline: the store that is the truth for the engagements of its deals as of this run. The store that took over last is.
+-- One row per pipeline: the store that is the truth for the engagements of its deals as of this run, the one that took over last.
 with
 
 stores as (

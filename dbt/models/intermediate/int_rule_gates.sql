@@ -53,7 +53,8 @@ final as (
         rules.what_to_do,
         -- what is made in Airtable helps nobody who has no engagements there
         case
-            when rules.fix_action not like 'create_airtable%' or contains(engagement_gate.stores, 'airtable') then rules.fix_action
+            when rules.fix_action not like 'create_airtable%' or contains(engagement_gate.stores, 'airtable')
+                then rules.fix_action
         end as fix_action,
         rules.reason as rule_reason,
         coalesce(modes.mode, 'on') as mode,

@@ -33,7 +33,7 @@ class Process:
     community_object: str
     in_asana: frozenset[str] = frozenset()
     # deal -> property -> value that says in this process what the story says otherwise
-    told_otherwise: dict[str, dict[str, str]] = field(default_factory=dict)
+    told_otherwise: dict[str, dict[str, str | None]] = field(default_factory=dict)
 
 
 DEFAULT: Final = Process(hubspot_schema.PIPELINES, hubspot_schema.OBJECT_TYPE_IDS["communities"])
