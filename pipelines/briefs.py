@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.documents import Document, Linked, Section
-from pipelines.packet_pages import absent, costs_section, engagements_section, findings_section, freshness, money
+from pipelines.packet_pages import (
+    ENGAGEMENT_STORES,
+    absent,
+    costs_section,
+    engagements_section,
+    findings_section,
+    freshness,
+    money,
+)
 from pipelines.packets import masked, one_of
 from pipelines.reports import not_evaluated, shown_text
 from pipelines.summary import snapshot_heading
@@ -156,7 +164,7 @@ def _deliverables(brief: Row) -> Section:
         "Deliverables",
         ("Project", "Deliverable", "Status"),
         rows,
-        [] if rows else [absent("No project is recorded.", brief["sources"], "airtable")],
+        [] if rows else [absent("No project is recorded.", brief["sources"], *ENGAGEMENT_STORES)],
     )
 
 

@@ -86,6 +86,10 @@ def freshness(sources: list[Row]) -> str:
     return f"Sources: {'; '.join(parts)}."
 
 
+# those that rule_sources.csv does not name are no source of a snapshot
+ENGAGEMENT_STORES: Final = ("airtable", "asana")
+
+
 def absent(sentence: str, sources: list[Row], *needed: str) -> str:
     """Return ``sentence``, which says that something is not there; or that nobody knows, because none of ``needed`` was ever loaded."""
     rows = [row for row in sources if row["source"] in needed]
@@ -222,7 +226,7 @@ def engagements_section(engagements: list[Row], currency: str, sources: list[Row
         for row in engagements
     ]
     columns = ("Engagement", "Status", "RAG", "Delivers", "From", "To", "Monthly cloud budget")
-    return Section("Delivery", columns, rows, [] if rows else [absent(nothing, sources, "airtable")])
+    return Section("Delivery", columns, rows, [] if rows else [absent(nothing, sources, *ENGAGEMENT_STORES)])
 
 
 def _deliverables(packet: Packet) -> Section:
@@ -238,7 +242,7 @@ def _deliverables(packet: Packet) -> Section:
         "Deliverables",
         ("Project", "Deliverable", "Status"),
         rows,
-        [] if rows else [absent("No project is recorded.", packet.sources, "airtable")],
+        [] if rows else [absent("No project is recorded.", packet.sources, *ENGAGEMENT_STORES)],
     )
 
 
