@@ -353,6 +353,7 @@ OVERVIEWS: Final[dict[str, Report]] = {
                 ("expected_amount", "Expected"),
                 ("invoiced_amount", "Billed"),
                 ("unbilled_amount", "Missing"),
+                ("prepaid_balance_amount", "Left of advance"),
                 ("currency", "Currency"),
                 ("invoice_ids", "Invoices"),
             ),

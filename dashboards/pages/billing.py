@@ -46,6 +46,7 @@ _MONTH_COLUMNS: Final = (
     Column("Expected", "expected_amount", number(110)),
     Column("Billed", "invoiced_amount", number(110)),
     Column("Missing", "unbilled_amount", number(110)),
+    Column("Left of what was paid in advance", "prepaid_balance_amount", number(150)),
     Column("Currency", "currency", text(80)),
     Column("Invoices", lambda row: row["invoice_ids"] or "none", text(130)),
     RECORD,

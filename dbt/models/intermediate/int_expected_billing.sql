@@ -105,6 +105,7 @@ membership as (
             end as decimal(18, 2)
         ) as expected_amount,
         'the amount of the deal by years of service, indirect fees ' || {{ organisation('indirect_fees') }} as expected_basis,
+        cast(null as decimal(18, 2)) as prepaid_balance_amount,
         currency
     from year_shares
     union all
@@ -119,6 +120,7 @@ membership as (
             difference * ({{ days_between('changed_on', 'service_to_on') }} + 1) / remaining_days as decimal(18, 2)
         ) as expected_amount,
         'what the amount of the deal was changed by, for the rest of the year' as expected_basis,
+        cast(null as decimal(18, 2)) as prepaid_balance_amount,
         currency
     from year_shares
     where service_from_on < changed_on and changed_on <= service_to_on
@@ -137,10 +139,11 @@ usage_fees as (
             when fees.fee_amount is null then 'how many people used it, or what is left of what was paid in advance, is not known'
             else {{ count_words('fees.user_count', 'monthly user') }} || ' by rule_usage_tiers.csv'
         end as expected_basis,
+        fees.prepaid_balance_amount,
         {{ organisation('currency') }} as currency
     from {{ ref('int_usage_fees') }} as fees
     inner join deals on fees.deal_id = deals.deal_id
-    where fees.fee_amount is null or fees.fee_amount > 0
+    where fees.fee_amount is null or fees.fee_amount > 0 or fees.prepaid_balance_amount is not null
 ),
 
 services as (
@@ -153,6 +156,7 @@ services as (
         milestones.delivered_on as due_to_bill_on,
         milestones.amount as expected_amount,
         milestones.line_item_name || ' was delivered' as expected_basis,
+        cast(null as decimal(18, 2)) as prepaid_balance_amount,
         deals.currency
     from milestones
     inner join deals on milestones.deal_id = deals.deal_id
@@ -187,15 +191,17 @@ cloud as (
         {{ month_end('month_on') }} as service_to_on,
         {{ add_days(month_end('month_on'), 1) }} as due_to_bill_on,
         cast(
-            case when prepaid = 0 then net_amount else least(net_amount, net_so_far - prepaid) end as decimal(18, 2)
+            case when prepaid = 0 then net_amount else greatest(0, least(net_amount, net_so_far - prepaid)) end as decimal(18, 2)
         ) as expected_amount,
         case
             when prepaid = 0 then 'what the cloud cost in the month'
+            when net_so_far <= prepaid then 'the cloud of the month was paid in advance'
             else 'what the cloud cost beyond what was paid in advance'
         end as expected_basis,
+        cast(case when prepaid > 0 then greatest(0, prepaid - net_so_far) end as decimal(18, 2)) as prepaid_balance_amount,
         {{ organisation('currency') }} as currency
     from cloud_added_up
-    where net_amount > 0 and (prepaid = 0 or net_so_far > prepaid)
+    where net_amount > 0
 ),
 
 expected as (
@@ -282,6 +288,7 @@ final as (
         expected.due_to_bill_on,
         expected.expected_amount,
         expected.expected_basis,
+        expected.prepaid_balance_amount,
         expected.currency,
         expected.invoiced_amount,
         -- what is owed in one currency and billed in another is not known without saying so

@@ -145,7 +145,14 @@ final as (
                 when unknown_so_far > 0 then null
                 else greatest(0, fee_so_far - prepaid)
             end as decimal(18, 2)
-        ) as fee_amount
+        ) as fee_amount,
+        cast(
+            case
+                when prepaid = 0 then null
+                when fee_so_far >= prepaid then 0
+                when unknown_so_far = 0 then prepaid - fee_so_far
+            end as decimal(18, 2)
+        ) as prepaid_balance_amount
     from added_up
 )
 

@@ -19,6 +19,7 @@ final as (
         expected_basis,
         cast(invoiced_amount as decimal(18, 2)) as invoiced_amount,
         cast(unbilled_amount as decimal(18, 2)) as unbilled_amount,
+        prepaid_balance_amount,
         case
             when expected_amount is null then 'expected amount not known'
             when unbilled_amount is null then 'in another currency'
