@@ -1,7 +1,27 @@
 with
 
+-- as often as a sync saw another day; what people wrote and took back between two syncs nobody knows
+extensions as (
+    select
+        links.deal_id,
+        count(distinct history.extended_until_on) as extension_count
+    from {{ ref('int_deal_engagements') }} as links
+    inner join {{ ref('snp_engagements') }} as history on links.engagement_id = history.engagement_id
+    group by links.deal_id
+),
+
 services as (
-    select * from {{ ref('int_lapsed_agreements') }}
+    select
+        agreements.*,
+        -- one that is in force counts though no history holds it
+        cast(
+            greatest(
+                coalesce(extensions.extension_count, 0),
+                case when agreements.extended_until_on is null then 0 else 1 end
+            ) as integer
+        ) as extension_count
+    from {{ ref('int_lapsed_agreements') }} as agreements
+    left join extensions on agreements.deal_id = extensions.deal_id
 ),
 
 final as (
@@ -47,6 +67,7 @@ final as (
         used_through_on,
         cast(used_by_count as integer) as used_by_count,
         extended_until_on,
+        extension_count,
         decision_due_on,
         renewal_status,
         renewal_deal_id,
