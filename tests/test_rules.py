@@ -59,7 +59,12 @@ def test_every_shipped_table_is_required():
         ("rule_stages.csv", "lead,10,false", "lead,10,no", ["column is_handoff", "'no' is not true or false"]),
         ("rule_stages.csv", "lead,10,false", "lead,10.5,false", ["column stage_rank", "'10.5' is not a whole number"]),
         ("rule_holidays.csv", "2026-01-01", "1/1/2026", ["line 2, column holiday_on", "YYYY-MM-DD"]),
-        ("rule_findings.csv", "hubspot;engagements,PS", "hubspot;engagments,PS", ["column needs", "'engagments'", "rule_sources.csv"]),
+        (
+            "rule_findings.csv",
+            "hubspot;engagements,PS",
+            "hubspot;engagments,PS",
+            ["column needs", "'engagments'", "rule_sources.csv"],
+        ),
         (
             "rule_findings.csv",
             "hubspot;engagements,PS",
