@@ -37,16 +37,16 @@ def billed_words(row: Row) -> str:
 
 
 _MONTH_COLUMNS: Final = (
-    Column("State", billed_words, text(130)),
-    Column("Deal", "deal_name", text(190)),
+    Column("State", billed_words, text(120)),
+    Column("Deal", "deal_name", text(170)),
     Column("What", "component", text(96)),
     Column("From", "service_from_on", day_column(104)),
     Column("To", "service_to_on", day_column(104)),
     Column("Bill on", "due_to_bill_on", day_column(104)),
-    Column("Expected", "expected_amount", number(110)),
-    Column("Billed", "invoiced_amount", number(110)),
-    Column("Missing", "unbilled_amount", number(110)),
-    Column("Left of advance", "prepaid_balance_amount", number(110)),
+    Column("Expected", "expected_amount", number(100)),
+    Column("Billed", "invoiced_amount", number(100)),
+    Column("Missing", "unbilled_amount", number(100)),
+    Column("Left of advance", "prepaid_balance_amount", number(100)),
     Column("Currency", "currency", text(80)),
     Column("Invoices", lambda row: row["invoice_ids"] or "none", text(118)),
     RECORD,
