@@ -50,8 +50,8 @@ PICTURES: Final = (
 WORDS: Final = IMAGES / "pictures.json"
 # when the demo was read is another time at every sync
 _TIMES: Final = re.compile(r"\d{1,2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2} UTC")
-# and so is the hash of the last row of the ledger
-_HASHES: Final = re.compile(r"\b[0-9a-f]{16}\b")
+# and so are the hash of the last row of the ledger and the name of the snapshot
+_HASHES: Final = re.compile(r"\b(?:[0-9a-f]{16}|\d{8}T\d{12}Z-[0-9a-f]{4})\b")
 _READY: Final = "[data-testid=stApp][data-test-script-state=notRunning][data-test-connection-state=CONNECTED]"
 _TRIES: Final = 60
 _COLOURS: Final = 256
@@ -88,7 +88,7 @@ def _open(page: Page, address: str) -> None:
 
 
 def words_of(page: Page) -> list[str]:
-    """Return the lines that a page shows outside of its grids, which are drawn; times stand as TIME, hashes as HASH."""
+    """Return the lines that a page shows outside of its grids, which are drawn; times stand as TIME, hashes and names of snapshots as HASH."""
     told = _TIMES.sub("TIME", page.inner_text("[data-testid=stMain]"))
     return [line for line in _HASHES.sub("HASH", told).splitlines() if line.strip()]
 
