@@ -67,7 +67,8 @@ def served():
 
 
 def depends(rule_id, vendor):
-    return vendor in RULES[rule_id]["needs"].split(";")
+    # engagements are in Airtable, as rule_engagement_stores.csv says
+    return vendor in RULES[rule_id]["needs"].replace("engagements", "airtable").split(";")
 
 
 def of_rule(found, rule_id):
