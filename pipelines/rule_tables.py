@@ -196,6 +196,11 @@ REFERENCES: Final[tuple[tuple[str, str, str, str], ...]] = (
 )
 # stands for the stores of rule_engagement_stores.csv where a source is named
 ENGAGEMENTS: Final = "engagements"
+# table, column -> words that may stand there though the table that it refers to has no such row
+ALSO_ALLOWED: Final[dict[tuple[str, str], frozenset[str]]] = {
+    ("rule_findings", "needs"): frozenset({ENGAGEMENTS}),
+    ("rule_delivery_evidence", "source"): frozenset({ENGAGEMENTS}),
+}
 # Where the first word of a lookup in rule_intake_fields.csv leads: system and object of map_fields.csv
 LOOKUP_PLACES: Final = {
     "deal": ("hubspot", "deals"),

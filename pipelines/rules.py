@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from pipelines.errors import ConfigurationError
 from pipelines.profiles import table_files
 from pipelines.rule_tables import (
+    ALSO_ALLOWED,
     ENGAGEMENTS,
     LOOKUP_PLACES,
     OPTIONAL_CELLS,
@@ -258,9 +259,7 @@ def _mistaken_keys(table: _Table) -> Iterator[ConfigurationError]:
 def _mistaken_references(tables: dict[str, _Table]) -> Iterator[ConfigurationError]:
     """Check what one table says about another. An empty cell refers to nothing; a cell may hold several names with semicolons."""
     for name, column, target, target_column in REFERENCES:
-        table, allowed = tables[name], tables[target].values(target_column)
-        if (target, column) in {("rule_sources", "needs"), ("rule_sources", "source")}:
-            allowed = allowed | {ENGAGEMENTS}
+        table, allowed = tables[name], tables[target].values(target_column) | ALSO_ALLOWED.get((name, column), frozenset())
         for line, row in table.rows:
             unknown = sorted({part.strip() for part in row[column].split(";")} - allowed) if row[column] else []
             if unknown:

@@ -315,12 +315,9 @@ def _mask(parts: list[str]) -> tuple[Json, list[str]]:
 def _mask_of_one(parts: list[str]) -> tuple[Json, list[str]]:
     """Return the tree of one path, which ends at the next comma or bracket."""
     depth = end = 0
-    for end, part in enumerate(parts):  # noqa: B007 - the place is wanted
-        if depth == 0 and part in {",", ")"}:
-            break
-        depth += {"(": 1, ")": -1}.get(part, 0)
-    else:
-        end = len(parts)
+    while end < len(parts) and not (depth == 0 and parts[end] in {",", ")"}):
+        depth += {"(": 1, ")": -1}.get(parts[end], 0)
+        end += 1
     tree, left = _mask(parts[:end])
     if left:
         raise ValueError("a path goes on behind its bracket")

@@ -103,9 +103,16 @@ def moved(formula: str, own_tab: str, tab: str, start: int, count: int) -> str:
     return "".join([*parts, formula[end:]])
 
 
-def _moved_reference(text: str, own_tab: str, move: _Move) -> str:
+def _reference(text: str) -> re.Match[str]:
+    """Return the parts of a reference. Raises NotBuilt for one that this sandbox does not read."""
     found = _REFERENCE.fullmatch(text)
-    assert found is not None  # noqa: S101 - it was found by the same expression
+    if found is None:
+        raise NotBuilt(f"the reference {text}")
+    return found
+
+
+def _moved_reference(text: str, own_tab: str, move: _Move) -> str:
+    found = _reference(text)
     if (_tab_name(found["tab"]) or own_tab) != move.tab:
         return text
     first, last = found["first"], found["last"]
@@ -123,9 +130,8 @@ def _with_column(cell: str, column: int) -> str:
 def _place(cell: str) -> tuple[int, int]:
     """Return line and column of ``$B$3``."""
     plain = cell.replace("$", "")
-    letters = re.match(r"[A-Za-z]+", plain)
-    assert letters is not None  # noqa: S101 - as above
-    return int(plain[letters.end() :]), column_number(letters[0])
+    letters = plain.rstrip("0123456789")
+    return int(plain[len(letters) :]), column_number(letters)
 
 
 def _tab_name(written: str | None) -> str | None:
@@ -229,8 +235,7 @@ class _Formula:
         raise NotBuilt(f"{text!r} in {self._formula!r}")
 
     def _cells(self, text: str) -> Any:
-        found = _REFERENCE.fullmatch(text)
-        assert found is not None  # noqa: S101 - as above
+        found = _reference(text)
         tab, (line, column) = _tab_name(found["tab"]), _place(found["first"])
         if found["last"] is None:
             return self._look(tab, line, column)

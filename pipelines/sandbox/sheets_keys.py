@@ -21,10 +21,9 @@ _BITS: Final = 2048
 
 
 @cache
-def _key(email: str) -> RSAKey:
-    """Return the key pair of an account, made when it is first needed."""
-    assert email in {VIEWER, EDITOR}  # noqa: S101 - callers ask for these two
-    return RSAKey.generate_key(_BITS)
+def _keys() -> dict[str, RSAKey]:
+    """Return the key pair of each account, made when one is first needed."""
+    return {email: RSAKey.generate_key(_BITS) for email in (VIEWER, EDITOR)}
 
 
 @cache
@@ -42,7 +41,7 @@ def key_file(email: str, token_url: str) -> Path:
         "type": "service_account",
         "project_id": "handoff-sandbox",
         "private_key_id": f"key-of-{email.partition('@')[0]}",
-        "private_key": _key(email).as_pem(private=True).decode(),
+        "private_key": _keys()[email].as_pem(private=True).decode(),
         "client_email": email,
         "client_id": "100000000000000000001",
         "token_uri": token_url,
@@ -60,7 +59,7 @@ def claims_of(assertion: str) -> dict[str, Any]:
         email = _issuer(assertion.split(".")[1])
         if email not in {VIEWER, EDITOR}:
             raise ValueError("Invalid grant: account not found")
-        return dict(jwt.decode(assertion, _key(email), algorithms=["RS256"]).claims)
+        return dict(jwt.decode(assertion, _keys()[email], algorithms=["RS256"]).claims)
     except JoseError:
         raise ValueError("Invalid JWT Signature.") from None
 

@@ -1,9 +1,9 @@
--- One row: may what the stores of engagements say be believed as of this run? As good as the worst of those that are in force.
+-- One row: may what the stores of engagements say be believed as of this run? As good as the worst of those
+-- that are the truth for some pipeline.
 with
 
 stores as (
-    select distinct store from {{ ref('rule_engagement_stores') }}
-    where valid_from is null or valid_from <= {{ as_of() }}
+    select distinct store from {{ ref('int_engagement_stores') }}
 ),
 
 gates as (

@@ -104,10 +104,7 @@ final as (
     left join kept_elsewhere
         on stored.store = kept_elsewhere.store and stored.engagement_id = kept_elsewhere.engagement_id
     where kept_elsewhere.engagement_id is null
-        and stored.store in (
-            select rule_engagement_stores.store from {{ ref('rule_engagement_stores') }} as rule_engagement_stores
-            where rule_engagement_stores.valid_from is null or rule_engagement_stores.valid_from <= {{ as_of() }}
-        )
+        and stored.store in (select stores.store from stores)
 )
 
 select * from final

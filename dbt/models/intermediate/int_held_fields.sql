@@ -1,20 +1,25 @@
 -- One row per store and field of an engagement that the store holds: mapped and there, or the store's own.
 with
 
-final as (
-    select distinct
+stored as (
+    select
         'airtable' as store,
-        map_fields.canonical_field
-    from {{ ref('map_fields') }} as map_fields
-    inner join {{ ref('stg_airtable__fields') }} as fields on map_fields.vendor_field = fields.field_id
-    where map_fields.system = 'airtable' and map_fields.object = 'engagements'
-    union
+        field_id
+    from {{ ref('stg_airtable__fields') }}
+    union all
     select
         'asana' as store,
+        field_id
+    from {{ ref('stg_asana__fields') }}
+),
+
+final as (
+    select
+        stored.store,
         map_fields.canonical_field
     from {{ ref('map_fields') }} as map_fields
-    inner join {{ ref('stg_asana__fields') }} as fields on map_fields.vendor_field = fields.field_id
-    where map_fields.system = 'asana' and map_fields.object = 'engagements'
+    inner join stored on map_fields.system = stored.store and map_fields.vendor_field = stored.field_id
+    where map_fields.object = 'engagements'
     union
     -- a project of Asana has a status update with its light and its day whatever fields it has
     select
