@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 import duckdb
 
+from pipelines.sources.raw import create_missing_tables
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -50,6 +52,7 @@ def multiply(database: Path, rules: Path, *, copies: int, services: int, to: Pat
     shutil.copyfile(database, target)
     shutil.copytree(rules, folder, dirs_exist_ok=True)
     with duckdb.connect(str(target)) as connection:
+        create_missing_tables(connection)  # an older handoff knew fewer, and a sync makes them before it builds
         ids, words = _known(connection)
         changed = _changer(ids, words)
         for table in COPIED:
