@@ -83,6 +83,7 @@ def home_with_decisions(decided_home, tmp_path):
 # From the command line into the reports -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_a_decision_is_in_the_ledger_with_author_time_and_reason(decided_home):
     with Ledger.open(decided_home) as ledger:
         acknowledged, waived, snoozed = ledger.decision_rows()
@@ -94,6 +95,7 @@ def test_a_decision_is_in_the_ledger_with_author_time_and_reason(decided_home):
     assert datetime.fromisoformat(snoozed["at"]) <= datetime.fromisoformat(waived["at"]) <= datetime.now(tz=UTC)
 
 
+@pytest.mark.thorough
 def test_the_next_sync_brings_decisions_into_the_reports(demo_home, decided_home):
     before, after = findings(demo_home), findings(decided_home)
     assert set(after) == set(before)
@@ -107,6 +109,7 @@ def test_the_next_sync_brings_decisions_into_the_reports(demo_home, decided_home
         assert (row["state_since_at"] == before[name]["state_since_at"]) == (name not in changed)
 
 
+@pytest.mark.thorough
 def test_reports_leave_out_what_is_set_aside_and_count_it(decided_home):
     done = run(decided_home, "report", "handoff-gaps", "--format", "json")
     named = {row["finding_id"] for row in json.loads(done.stdout)}

@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from conftest import PROJECT
 from demo import HOSTS_FILE
 
@@ -59,4 +58,6 @@ def test_no_library_of_a_whole_sync_asks_the_kernel_for_another_machine(tmp_path
     sent_to = addresses(["-m", "pipelines.cli", "sync"], tmp_path, HANDOFF_HOME=str(tmp_path / "home"))
     assert sent_to.count("127.0.0.1") >= 4
     assert set(sent_to) <= {"127.0.0.1", "::1"}
-    record_property("figure", f"{len(sent_to)} addresses that a whole sync and its libraries gave to the kernel, 0 of another machine")
+    record_property(
+        "figure", f"{len(sent_to)} addresses that a whole sync and its libraries gave to the kernel, 0 of another machine"
+    )

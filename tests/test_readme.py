@@ -38,8 +38,12 @@ def console_blocks(document):
 
 
 BLOCKS = [
-    # the README is tried by everybody who runs the tests, the other pages by continuous integration
-    pytest.param(block, id=f"{document}-{number}", marks=() if document == "README.md" else pytest.mark.thorough)
+    # what of the README takes no sync is tried by everybody who runs the tests, the rest by continuous integration
+    pytest.param(
+        block,
+        id=f"{document}-{number}",
+        marks=pytest.mark.thorough if document != "README.md" or any("sync" in command for command in block) else (),
+    )
     for document in DOCUMENTS
     for number, block in enumerate(console_blocks(document), start=1)
 ]
@@ -95,6 +99,7 @@ def test_the_commands_of_a_block_end_as_the_documentation_says(copy_of_demo, blo
             assert "There is nothing to apply." in done.stdout
 
 
+@pytest.mark.thorough
 def test_a_cost_file_is_imported_as_the_readme_shows(copy_of_demo):
     assert "`handoff import costs FILE`" in (PROJECT / "README.md").read_text()
     file = copy_of_demo.parent / "costs.csv"

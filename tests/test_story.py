@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from loop import findings, run, truth
 
 
@@ -17,6 +18,7 @@ def test_the_findings_equal_the_truth_exactly(demo_home):
             assert actual[column] == row[column], (finding_id, column)
 
 
+@pytest.mark.thorough
 def test_a_second_sync_finds_the_same(copy_of_demo):
     before = findings(copy_of_demo)
     done = run(copy_of_demo, "sync")
@@ -48,6 +50,7 @@ def test_the_reports_name_each_finding_once(demo_home):
     assert "SANDBOX" in done.stderr
 
 
+@pytest.mark.thorough
 def test_after_apply_and_another_sync_the_fixed_findings_are_gone(copy_of_demo):
     before = findings(copy_of_demo)
     planned = run(copy_of_demo, "plan")

@@ -157,10 +157,22 @@ def test_rule_tables_are_named_rule_or_map():
         assert re.fullmatch(r"(rule|map)_[a-z_]+\.csv", path.name), path.name
 
 
-@pytest.mark.parametrize("path", sorted(PROJECT_FOLDER.glob("tests/**/*.sql")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(PROJECT_FOLDER.glob("tests/*.sql")), ids=lambda path: path.stem)
 def test_a_singular_test_says_when_it_returns_a_row(path):
     assert re.fullmatch(r"assert_[a-z_]+", path.stem)
     assert path.read_text(encoding="utf-8").startswith("-- Returns a row when ")
+
+
+def test_a_primary_key_is_what_every_row_has_and_no_two_rows_share():
+    text = (PROJECT_FOLDER / "tests/generic/primary_key.sql").read_text(encoding="utf-8")
+    query = (
+        re.sub(r"\{[%#].*?[%#]\}", "", text, flags=re.DOTALL).replace("{{ column_name }}", "id").replace("{{ model }}", "rows")
+    )
+    with duckdb.connect() as connection:
+        connection.execute("create table rows as from (values ('a'), ('b')) as listed (id)")
+        assert connection.execute(query).fetchall() == []
+        connection.execute("insert into rows values ('b'), (null)")
+        assert sorted(connection.execute(query).fetchall(), key=str) == [("b", 2), (None, 1)]
 
 
 def test_dbt_leaves_nothing_in_the_project(tested):

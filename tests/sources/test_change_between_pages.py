@@ -212,7 +212,7 @@ def _in_no_politeness(monkeypatch):
 
 
 @pytest.mark.usefixtures("_in_no_politeness")
-@pytest.mark.parametrize("mode", ["full", "incremental"])
+@pytest.mark.parametrize("mode", ["full", pytest.param("incremental", marks=pytest.mark.thorough)])
 @pytest.mark.parametrize("place", [2, -2], ids=["on a page that was read", "on a page to come"])
 @pytest.mark.parametrize("make", [change_deal, archive_deal, add_deal])
 def test_a_change_in_the_middle_of_the_deals_is_never_lost(sandbox, tmp_path, make, place, mode, *, record_property):
