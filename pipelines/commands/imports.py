@@ -4,97 +4,90 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from pipelines.commands.console import AsOf, end_on_interrupt, err, load, out, say, stop
-from pipelines.errors import HandoffError
+from pipelines.errors import HandoffError, file_problem
 from pipelines.progress import ConsoleProgress
 from pipelines.reports import printable
 from pipelines.rules import Rules
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from pipelines.sources.files import FileImport
+
+_Place = TypeVar("_Place", str, Path)
 
 app = typer.Typer(help="Load files that people hand in.", no_args_is_help=True)
 
 
 @app.command("costs")
 def import_costs(
-    file: Annotated[
-        str,
+    files: Annotated[
+        list[str],
         typer.Argument(
-            help="A FOCUS 1.x cost file (CSV, CSV.GZ or Parquet), or the folder or s3://bucket/prefix of AWS Data Exports."
+            metavar="FILE...",
+            help="FOCUS 1.x cost files (CSV, CSV.GZ, Parquet or .xlsx), or the folder or s3://bucket/prefix of AWS Data Exports.",
         ),
     ],
     as_of: AsOf = None,
 ) -> None:
     """Load cloud costs from a FOCUS file, or from AWS Data Exports what changed since the last import; they join the cost models."""
     from pipelines.sources.files import open_focus_file
-    from pipelines.sources.files_exports import open_cost_exports
+    from pipelines.sources.files_exports import CostExports, open_cost_exports
 
-    settings, rules = load()
-    end_on_interrupt()
-    try:
-        exports = open_cost_exports(file, settings) if file.startswith("s3://") or Path(file).is_dir() else None
-        costs = exports or open_focus_file(Path(file))
-    except HandoffError as error:
-        stop(error)
-    _import(costs, settings, rules, as_of)
-    out.print(f"{costs.row_count:,} rows of {costs.path.name} are in the cost models.", markup=False)
-    if exports is not None:
-        out.print(
-            f"Billing periods: {len(exports.read)} read, {len(exports.unchanged)} as they were at the last import.", markup=False
-        )
-    _print_set_aside(costs)
+    def opened(address: str, settings: Settings, _: Rules) -> FileImport:
+        is_export = address.startswith("s3://") or Path(address).is_dir()
+        return open_cost_exports(address, settings) if is_export else open_focus_file(Path(address))
+
+    for costs in _import_each(files, opened, as_of, "{count:,} rows of {name} are in the cost models."):
+        if isinstance(costs, CostExports):
+            read, unchanged = len(costs.read), len(costs.unchanged)
+            out.print(f"Billing periods: {read} read, {unchanged} as they were at the last import.", markup=False)
 
 
 @app.command("usage")
 def import_usage(
-    file: Annotated[
-        Path, typer.Argument(help="A CSV file with a hub (engagement, hub or cluster), a date or month, and users or user.")
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...",
+            help="CSV or Excel files with a hub (engagement, hub or cluster), a date or month, and users or user.",
+        ),
     ],
     as_of: AsOf = None,
 ) -> None:
     """Load how many people, or who, used each hub by day or month; delivery verification reads it."""
     from pipelines.sources.files_usage import open_usage_file
 
-    settings, rules = load()
-    try:
-        usage = open_usage_file(file, settings, rules)
-    except HandoffError as error:
-        stop(error)
-    _import(usage, settings, rules, as_of)
-    out.print(f"{usage.row_count:,} rows of {usage.path.name} are in delivery verification.", markup=False)
-    _print_set_aside(usage)
+    _import_each(files, open_usage_file, as_of, "{count:,} rows of {name} are in delivery verification.")
 
 
 @app.command("invoices")
 def import_invoices(
-    file: Annotated[Path, typer.Argument(help="A CSV file with a row for each line of an invoice.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="CSV or Excel files with a row for each line of an invoice.")
+    ],
     as_of: AsOf = None,
 ) -> None:
     """Load what was billed for which deal and what of it was paid; the billing report reads it."""
     from pipelines.sources.files_invoices import open_invoice_file
 
-    settings, rules = load()
-    try:
-        invoices = open_invoice_file(file)
-    except HandoffError as error:
-        stop(error)
-    _import(invoices, settings, rules, as_of)
-    out.print(f"{invoices.row_count:,} rows of {invoices.path.name} are in the billing models.", markup=False)
-    _print_set_aside(invoices)
+    said = "{count:,} rows of {name} are in the billing models."
+    _import_each(files, lambda path, _settings, _rules: open_invoice_file(path), as_of, said)
 
 
 @app.command("accounts")
 def import_accounts(
-    path: Annotated[
-        Path,
+    paths: Annotated[
+        list[Path],
         typer.Argument(
-            help="A folder of cluster files (config/clusters), one cluster.yaml, or a CSV file with provider, account, deal."
+            metavar="PATH...",
+            help="A folder of cluster files (config/clusters), one cluster.yaml, or CSV or Excel files with provider, account, deal.",
         ),
     ],
     as_of: AsOf = None,
@@ -102,34 +95,50 @@ def import_accounts(
     """Load which deal a cloud account belongs to; costs are put down to deals by it, after map_accounts_to_deals.csv."""
     from pipelines.sources.files_accounts import open_accounts_file
 
-    settings, rules = load()
-    try:
-        accounts = open_accounts_file(path)
-    except HandoffError as error:
-        stop(error)
-    _import(accounts, settings, rules, as_of)
-    out.print(f"{accounts.row_count:,} accounts of {accounts.path.name} are mapped to their deals.", markup=False)
-    _print_set_aside(accounts)
+    said = "{count:,} accounts of {name} are mapped to their deals."
+    _import_each(paths, lambda path, _settings, _rules: open_accounts_file(path), as_of, said)
 
 
 @app.command("billing-sheet")
 def import_billing_sheet(
-    file: Annotated[
-        Path, typer.Argument(help="The cloud-billing sheet, downloaded as CSV: a column for each deal or community.")
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...",
+            help="The cloud-billing sheet, downloaded as CSV or .xlsx: a column for each deal or community.",
+        ),
     ],
     as_of: AsOf = None,
 ) -> None:
     """Load which deals and communities the cloud-billing sheet has a column for; handoff gaps (HG05) read it."""
     from pipelines.sources.files_billing_sheet import open_billing_sheet_file
 
+    said = "{count:,} columns of {name} are known to the handoff report."
+    _import_each(files, lambda path, _settings, _rules: open_billing_sheet_file(path), as_of, said)
+
+
+def _import_each(
+    places: Sequence[_Place], opened: Callable[[_Place, Settings, Rules], FileImport], as_of: datetime | None, said: str
+) -> list[FileImport]:
+    """Load the files at ``places`` into one new snapshot, and say of each what came of it."""
+    from pipelines.sources.files_several import together
+
     settings, rules = load()
+    end_on_interrupt()
     try:
-        sheet = open_billing_sheet_file(file)
+        files = [opened(place, settings, rules) for place in places]
+        imported = together(files)
     except HandoffError as error:
         stop(error)
-    _import(sheet, settings, rules, as_of)
-    out.print(f"{sheet.row_count:,} columns of {sheet.path.name} are known to the handoff report.", markup=False)
-    _print_set_aside(sheet)
+    except OSError as error:
+        stop(file_problem(error))
+    _import(imported, settings, rules, as_of)
+    for file in files:
+        out.print(said.format(count=file.row_count, name=file.path.name), markup=False)
+        for sheet in getattr(file, "passed_over", []):
+            out.print(f"  sheet {printable(sheet)} was not read", markup=False)
+        _print_set_aside(file)
+    return files
 
 
 def _import(imported: FileImport, settings: Settings, rules: Rules, as_of: datetime | None) -> None:
@@ -163,4 +172,4 @@ def _print_set_aside(imported: FileImport) -> None:
         out.print(f"{len(imported.quarantine):,} rows were set aside and are listed under Sync health:", markup=False)
         for item in imported.quarantine[:20]:
             out.print(f"  {item.place}: {printable(item.reason)}", markup=False)
-        out.print("Correct these lines in the file and import it again; it replaces its earlier rows.")
+        out.print("Correct these rows in the file and import it again; it replaces its earlier rows.")

@@ -1,6 +1,6 @@
-"""Files that people hand in: cloud costs in the FOCUS 1.x form (https://focus.finops.org), CSV or Parquet.
+"""Files that people hand in: cloud costs in the FOCUS 1.x form (https://focus.finops.org), as CSV, Parquet or workbook.
 
-    FILE.csv, FILE.csv.gz, FILE.parquet -> raw_files.focus_costs
+    FILE.csv, FILE.csv.gz, FILE.parquet, FILE.xlsx -> raw_files.focus_costs
 
 Folders and buckets into which AWS delivers such files again and again are ``files_exports.py``.
 
@@ -12,19 +12,21 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pipelines.errors import ConfigurationError
-from pipelines.sources.files_csv import Quarantined, csv_header, csv_rows
+from pipelines.sources.files_cells import SHEET, CellTable, CellTables, cell_tables
 from pipelines.warehouse import sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path, PurePath
 
+    from pipelines.sources.files_csv import Quarantined
     from pipelines.sources.landing import Landing
     from pipelines.transport import Transport
 
@@ -68,6 +70,7 @@ _REQUIRED: Final = (
     "billing_currency",
     "billed_cost",
 )
+_USED: Final = frozenset(name.lower() for names in _COLUMNS.values() for name in names)
 _TIMES: Final = ("billing_period_start", "billing_period_end", "charge_period_start", "charge_period_end")
 _AMOUNTS: Final = ("billed_cost", "effective_cost", "list_cost")
 _LARGEST_AMOUNT: Final = 10**15
@@ -110,9 +113,15 @@ class FocusFile:
     path: Path
     sha256: str
     name: str
+    found: CellTables
     row_count: int = 0
     quarantine: list[Quarantined] = field(default_factory=list)
     transport: Transport | None = None
+
+    @property
+    def passed_over(self) -> list[str]:
+        """The sheets of a workbook that were not read, each with the reason."""
+        return self.found.passed_over
 
     @property
     def places(self) -> list[tuple[str, str]]:
@@ -122,7 +131,8 @@ class FocusFile:
     def land(self, landing: Landing, folder: Path) -> None:  # noqa: ARG002 - the file is here already
         """Replace what an earlier import of the same file, or of a file of that name, left; exports stay as they are."""
         landing.keep_others("focus_costs")
-        landing.keep("focus_costs", "(file_sha256 <> ? and file_name <> ?) or contains(file_name, '/')", self.sha256, self.name)
+        others = "file_sha256 <> ? and file_name <> ? and not starts_with(file_name, ?)"
+        landing.keep("focus_costs", f"({others}) or contains(file_name, '/')", self.sha256, self.name, f"{self.name}{SHEET}")
         self.add_to(landing)
 
     def add_to(self, landing: Landing) -> None:
@@ -132,7 +142,7 @@ class FocusFile:
         landing.quarantine.extend(
             {
                 "table_name": "focus_costs",
-                "record_ref": f"{self.name}, line {item.line_number}",
+                "record_ref": f"{self.name}, {item.place}",
                 "reason": item.reason,
                 "payload": item.payload,
             }
@@ -141,13 +151,12 @@ class FocusFile:
 
     def batches(self) -> Iterator[list[Row]]:
         """Yield the sound rows in lists of at most ``BATCH_ROWS``, shaped like ``raw_files.focus_costs``."""
-        rows = _parquet_rows(self) if self.path.suffix == ".parquet" else csv_rows(self.path, self.quarantine)
         batch: list[Row] = []
-        for line_number, cells in rows:
+        for table, line_number, cells in self._lines():
             try:
-                batch.append(self._typed(line_number, cells))
+                batch.append(self._typed(table.name, line_number, cells))
             except ValueError as error:
-                self.quarantine.append(Quarantined(line_number, str(error), json.dumps(cells, default=str)))
+                self.quarantine.append(table.set_aside(line_number, str(error), json.dumps(cells, default=str)))
                 continue
             if len(batch) == BATCH_ROWS:
                 self.row_count += len(batch)
@@ -157,8 +166,13 @@ class FocusFile:
         if batch:
             yield batch
 
-    def _typed(self, line_number: int, cells: Row) -> Row:
-        row: Row = {"file_name": self.name, "file_sha256": self.sha256, "line_number": line_number}
+    def _lines(self) -> Iterator[tuple[CellTable, int, Row]]:
+        for table in self.found.tables:
+            for line_number, cells in table.read(self.quarantine):
+                yield table, line_number, cells
+
+    def _typed(self, name: str, line_number: int, cells: Row) -> Row:
+        row: Row = {"file_name": name, "file_sha256": self.sha256, "line_number": line_number}
         for column, names in _COLUMNS.items():
             row[column] = next((value for name in names if (value := _cell(cells.get(name))) is not None), None)
         for column in _REQUIRED:
@@ -183,38 +197,50 @@ def open_focus_file(path: Path, *, name: str | None = None) -> FocusFile:
     """Check that ``path`` is a cost file in the FOCUS form. Raises ConfigurationError that says what is missing."""
     if not path.is_file():
         problem = "is a folder, not a file" if path.is_dir() else "does not exist"
-        raise ConfigurationError(f"{path} {problem}. Give the path of a FOCUS cost export (CSV or Parquet).")
-    header = _header(path)
+        raise ConfigurationError(f"{path} {problem}. Give the path of a FOCUS cost export (CSV, Parquet or Excel).")
+    place = name or path.name
+    if path.suffix == ".parquet":
+        header = _parquet_header(path)
+        wrong = _complaint(header, place)
+        if wrong is not None:
+            raise ConfigurationError(wrong)
+        found = CellTables([CellTable(place, header, partial(_parquet_rows, path))])
+    else:
+        found = cell_tables(path, lambda header, where: _complaint(header, where if SHEET in where else place), _USED)
+        if not found.tables[0].sheet:
+            found.tables[0] = replace(found.tables[0], name=place)
+    return FocusFile(path, sha256_of(path), place, found)
+
+
+def _complaint(header: list[str], where: str) -> str | None:
     if _CUR_COLUMNS & set(header):
-        raise ConfigurationError(
-            f"{name or path} is in AWS's own CUR form, which handoff does not read. In AWS Data Exports make an export of the table "
+        return (
+            f"{where} is in AWS's own CUR form, which handoff does not read. In AWS Data Exports make an export of the table "
             "FOCUS with AWS columns, and import that one."
         )
     lacking = [_COLUMNS[column][0] for column in _REQUIRED if not set(_COLUMNS[column]) & set(header)]
-    if lacking:
-        raise ConfigurationError(
-            f"{name or path} is not a FOCUS 1.x cost file: it lacks the column{'s' * (len(lacking) > 1)} {', '.join(lacking)}. "
-            "Export the costs in the FOCUS form (AWS Data Exports, Azure exports, Google and Oracle offer it) and import that file."
-        )
-    return FocusFile(path, sha256_of(path), name or path.name)
+    if not lacking:
+        return None
+    return (
+        f"{where} is not a FOCUS 1.x cost file: it lacks the column{'s' * (len(lacking) > 1)} {', '.join(lacking)}. "
+        "Export the costs in the FOCUS form (AWS Data Exports, Azure exports, Google and Oracle offer it) and import that file."
+    )
 
 
-def _header(path: Path) -> list[str]:
-    if path.suffix == ".parquet":
-        import pyarrow.parquet as pq  # noqa: PLC0415 - a CSV import need not load it
+def _parquet_header(path: Path) -> list[str]:
+    import pyarrow.parquet as pq  # noqa: PLC0415 - a CSV import need not load it
 
-        try:
-            return list(pq.read_schema(path).names)
-        except (OSError, ValueError) as error:
-            raise ConfigurationError(f"{path} is not a readable Parquet file ({error}). Export it again.") from error
-    return csv_header(path)
+    try:
+        return list(pq.read_schema(path).names)
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"{path} is not a readable Parquet file ({error}). Export it again.") from error
 
 
-def _parquet_rows(source: FocusFile) -> Iterator[tuple[int, Row]]:
+def _parquet_rows(path: Path, quarantine: list[Quarantined]) -> Iterator[tuple[int, Row]]:  # noqa: ARG001 - its rows are never broken
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     number = 0
-    for batch in pq.ParquetFile(source.path).iter_batches(batch_size=BATCH_ROWS):
+    for batch in pq.ParquetFile(path).iter_batches(batch_size=BATCH_ROWS):
         # a map (tags) comes as pairs unless one asks
         for cells in batch.to_pylist(maps_as_pydicts="lossy"):
             number += 1

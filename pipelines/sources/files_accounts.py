@@ -2,7 +2,7 @@
 
     config/clusters/             every */cluster.yaml below it  -> raw_files.accounts
     cluster.yaml                 one cluster
-    FILE.csv                     provider, account, deal; optional: cluster, from, to, paid_by_us
+    FILE.csv, FILE.xlsx          provider, account, deal; optional: cluster, from, to, paid_by_us
 
 A cluster file is that of https://github.com/2i2c-org/infrastructure (cluster.schema.yaml): ``metadata.<organisation>.hubspot_deal_id``,
 ``provider``, and below the provider's name ``account`` (AWS) or ``project`` (GCP) and ``billing.paid_by_us``. It names the present deal
@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 
 from pipelines.errors import ConfigurationError
-from pipelines.sources.files_csv import Quarantined, csv_header, csv_rows, day_of
+from pipelines.sources.files_cells import SHEET, CellTable, cell_tables
+from pipelines.sources.files_csv import Quarantined, day_of
 from pipelines.warehouse import sha256_of
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class AccountsFile:
 
     path: Path
     files: list[Path]
+    tables: list[CellTable] = field(default_factory=list)  # of a file that is no cluster file
+    passed_over: list[str] = field(default_factory=list)
     row_count: int = 0
     quarantine: list[Quarantined] = field(default_factory=list)
     transport: Transport | None = None
@@ -69,7 +72,9 @@ class AccountsFile:
         """Replace what an earlier import of the same files left; a folder stands for all cluster files."""
         landing.keep_others(TABLE)
         names = [_name(path) for path in self.files]
-        landing.keep(TABLE, "file_name not in (select unnest(?::varchar[]))", names)
+        landing.keep(
+            TABLE, "file_name not in (select unnest(?::varchar[])) and not starts_with(file_name, ?)", names, f"{names[0]}{SHEET}"
+        )
         if self.path.is_dir():
             landing.keep(TABLE, f"file_name not like '%/{CLUSTER_FILE}'")
         landing.add(TABLE, self.rows(), key=("file_name", "line_number"))
@@ -80,31 +85,33 @@ class AccountsFile:
 
     def rows(self) -> Iterator[Row]:
         """Yield the sound rows, shaped like ``raw_files.accounts``."""
-        for path in self.files:
-            seen: list[Quarantined] = []
-            for number, cells in self._cells(path, seen):
-                try:
-                    typed = _typed(cells)
-                except ValueError as error:
-                    seen.append(Quarantined(number, str(error), json.dumps(cells, default=str)))
-                    continue
-                self.row_count += 1
-                yield {"file_name": _name(path), "file_sha256": sha256_of(path), "line_number": number, **typed}
-            self.quarantine += [Quarantined(item.line_number, item.reason, item.payload, _name(path)) for item in seen]
+        for table in self.tables:
+            for number, cells in table.read(self.quarantine):
+                lowered = {name.strip().lower(): value.strip() for name, value in cells.items()}
+                yield from self._row(self.path, table.name, number, lowered, table.sheet)
+        for path in self.files if not self.tables else ():
+            try:
+                cells = _of_a_cluster(yaml.safe_load(path.read_bytes()))
+            except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
+                reason = " ".join(f"the cluster file cannot be read ({error})".split())
+                self.quarantine.append(Quarantined(1, reason, "", _name(path)))
+                continue
+            yield from self._row(path, _name(path), 1, cells)
+        for item in self.quarantine:
+            item.file_name = item.file_name or _name(self.path)
 
-    def _cells(self, path: Path, quarantine: list[Quarantined]) -> Iterator[tuple[int, dict[str, str]]]:
-        if path.name != CLUSTER_FILE:
-            for number, cells in csv_rows(path, quarantine):
-                yield number, {name.strip().lower(): value.strip() for name, value in cells.items()}
-            return
+    def _row(self, path: Path, name: str, number: int, cells: dict[str, str], sheet: str = "") -> Iterator[Row]:
         try:
-            yield 1, _of_a_cluster(yaml.safe_load(path.read_bytes()))
-        except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
-            quarantine.append(Quarantined(1, " ".join(f"the cluster file cannot be read ({error})".split()), ""))
+            typed = _typed(cells)
+        except ValueError as error:
+            self.quarantine.append(Quarantined(number, str(error), json.dumps(cells, default=str), _name(path), sheet))
+            return
+        self.row_count += 1
+        yield {"file_name": name, "file_sha256": sha256_of(path), "line_number": number, **typed}
 
 
 def open_accounts_file(path: Path) -> AccountsFile:
-    """Check that ``path`` is a CSV file, a cluster file or a folder of them. Raises ConfigurationError that says what is missing."""
+    """Check that ``path`` is a CSV or Excel file, a cluster file or a folder of them. Raises ConfigurationError that says what is missing."""
     if path.is_dir():
         files = sorted(path.glob(f"**/{CLUSTER_FILE}"))
         if not files:
@@ -113,15 +120,21 @@ def open_accounts_file(path: Path) -> AccountsFile:
             )
         return AccountsFile(path, files)
     if not path.is_file():
-        raise ConfigurationError(f"{path} does not exist. Give a CSV file, a {CLUSTER_FILE}, or the folder of a checkout.")
-    if path.name != CLUSTER_FILE:
-        header = {name.strip().lower() for name in csv_header(path)}
-        lacking = [name for name in _REQUIRED if name not in header]
-        if lacking:
-            raise ConfigurationError(
-                f"{path} is not a list of accounts: it has no column {lacking[0]}. Give it the columns provider, account and deal."
-            )
-    return AccountsFile(path, [path])
+        raise ConfigurationError(
+            f"{path} does not exist. Give a CSV or Excel file, a {CLUSTER_FILE}, or the folder of a checkout."
+        )
+    if path.name == CLUSTER_FILE:
+        return AccountsFile(path, [path])
+    found = cell_tables(path, _complaint, (*_REQUIRED, "cluster", "from", "to", "paid_by_us"))
+    return AccountsFile(path, [path], found.tables, found.passed_over)
+
+
+def _complaint(header: list[str], where: str) -> str | None:
+    names = {name.strip().lower() for name in header}
+    lacking = next((name for name in _REQUIRED if name not in names), None)
+    if lacking is None:
+        return None
+    return f"{where} is not a list of accounts: it has no column {lacking}. Give it the columns provider, account and deal."
 
 
 def _name(path: Path) -> str:

@@ -1,6 +1,6 @@
 """The columns of the cloud-billing sheet, so that a deal whose costs nobody has made a column for is found.
 
-    FILE.csv, FILE.csv.gz (the sheet, downloaded as CSV) -> raw_files.billing_columns
+    FILE.csv, FILE.csv.gz, FILE.xlsx (the sheet, downloaded; of a workbook its first sheet) -> raw_files.billing_columns
 
 The first line is the header: a column for each deal or community, called by the deal's number, its address in HubSpot or its name, or
 by the community's name or id. What stands below is read only for the last line in which a column holds something. Columns without a
@@ -14,7 +14,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from pipelines.errors import ConfigurationError
-from pipelines.sources.files_csv import Quarantined, csv_header, csv_rows
+from pipelines.sources.files_cells import cell_tables
 from pipelines.sources.files_table import Row, TableFile
 from pipelines.warehouse import sha256_of
 
@@ -33,18 +33,19 @@ class BillingSheetFile(TableFile):
 
     def rows(self) -> list[Row]:
         """Return a row for each column that has a name of its own, shaped like ``raw_files.billing_columns``."""
-        header = [name.strip() for name in csv_header(self.path)]
+        table = self.found.tables[0]
+        header = [name.strip() for name in table.header]
         counted = Counter(name for name in header if name)
         last_lines: dict[str, int] = {}
-        for line_number, cells in csv_rows(self.path, self.quarantine):
+        for line_number, cells in table.read(self.quarantine):
             last_lines |= {name.strip(): line_number for name, value in cells.items() if value.strip()}
         for name, count in counted.items():
             if count > 1:
                 reason = f"{count} columns are called {name!r}; call each by one deal or community"
-                self.quarantine.append(Quarantined(1, reason, name))
+                self.quarantine.append(table.set_aside(1, reason, name))
         columns = [
             {
-                "file_name": self.path.name,
+                "file_name": table.name,
                 "file_sha256": self.sha256,
                 "column_number": number,
                 "header": name,
@@ -61,13 +62,15 @@ class BillingSheetFile(TableFile):
 def open_billing_sheet_file(path: Path) -> BillingSheetFile:
     """Check that ``path`` is the CSV of a sheet. Raises ConfigurationError that says what is missing."""
     if not path.is_file():
-        raise ConfigurationError(f"{path} does not exist. Download the sheet as CSV and give that file.")
-    names = [name for name in csv_header(path) if name.strip()]
-    if len(names) < 2:
-        raise ConfigurationError(
-            f"{path} is not a billing sheet: its first line names {len(names)} columns. It needs one for the months and one for each deal."
-        )
-    return BillingSheetFile(path, sha256_of(path))
+        raise ConfigurationError(f"{path} does not exist. Download the sheet as CSV or .xlsx and give that file.")
+    return BillingSheetFile(path, sha256_of(path), cell_tables(path, _complaint, (), first_only=True))
+
+
+def _complaint(header: list[str], where: str) -> str | None:
+    count = sum(bool(name.strip()) for name in header)
+    if count >= 2:
+        return None
+    return f"{where} is not a billing sheet: its first line names {count} columns. It needs one for the months and one for each deal."
 
 
 def deal_in(header: str) -> str | None:

@@ -29,11 +29,13 @@ class Quarantined:
     reason: str
     payload: str
     file_name: str = ""
+    sheet: str = ""
 
     @property
     def place(self) -> str:
         """Where the row stands."""
-        return f"{self.file_name}, line {self.line_number}" if self.file_name else f"line {self.line_number}"
+        row = f"sheet {self.sheet}, row {self.line_number}" if self.sheet else f"line {self.line_number}"
+        return f"{self.file_name}, {row}" if self.file_name else row
 
 
 def day_of(name: str, text: str) -> date | None:

@@ -1,10 +1,10 @@
 """The inbox: files that somebody put into a folder of ``HANDOFF_HOME/inbox`` are read by the next sync.
 
-    inbox/costs/FILE.csv, .csv.gz, .parquet -> raw_files.focus_costs
-    inbox/accounts/FILE.csv                 -> raw_files.accounts
-    inbox/billing-sheet/FILE.csv            -> raw_files.billing_columns
-    inbox/invoices/FILE.csv                 -> raw_files.invoices
-    inbox/usage/FILE.csv                    -> raw_files.usage
+    inbox/costs/FILE.csv, .csv.gz, .parquet, .xlsx -> raw_files.focus_costs
+    inbox/accounts/FILE.csv, .xlsx                 -> raw_files.accounts
+    inbox/billing-sheet/FILE.csv, .xlsx            -> raw_files.billing_columns
+    inbox/invoices/FILE.csv, .xlsx                 -> raw_files.invoices
+    inbox/usage/FILE.csv, .xlsx                    -> raw_files.usage
 
 It is what ``handoff import`` does, without anybody at the keyboard. A file is read once for what it holds: it may stay where it is, a
 changed one replaces what it brought before, and one that is taken away leaves its rows. A file that cannot be read holds up no other.

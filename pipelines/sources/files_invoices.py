@@ -1,11 +1,11 @@
 """Invoices that people hand in: what was billed for which deal, and what of it was paid.
 
-    FILE.csv, FILE.csv.gz -> raw_files.invoices
+    FILE.csv, FILE.csv.gz, FILE.xlsx -> raw_files.invoices
 
 A row is one line of an invoice. ``invoice``, ``date``, ``amount`` and ``currency`` must be there; ``due``, ``deal`` (its number or its
 address in HubSpot), ``component`` (membership, usage, cloud or service), ``from`` and ``to`` (the days that it bills) and ``paid`` may
 be. A credit note is a row with a negative amount. An empty ``paid`` means that nobody has said what was paid, which is not zero. An
-invoice for several deals has a row for each. A row that does not parse is set aside with its line number and the reason; the others load.
+invoice for several deals has a row for each. A row that does not parse is set aside with its line or row number and the reason; the others load.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Final
 
 from pipelines.errors import ConfigurationError
-from pipelines.sources.files_csv import csv_header, day_of
+from pipelines.sources.files_cells import cell_tables
+from pipelines.sources.files_csv import day_of
 from pipelines.sources.files_table import Row, TableFile
 from pipelines.warehouse import sha256_of
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 COMPONENTS: Final = frozenset({"membership", "usage", "cloud", "service"})
 _REQUIRED: Final = ("invoice", "date", "amount", "currency")
+_USED: Final = frozenset({*_REQUIRED, "due", "deal", "component", "from", "to", "paid"})
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 _LARGEST_AMOUNT: Final = 10**12
 
@@ -43,15 +45,21 @@ def open_invoice_file(path: Path) -> InvoiceFile:
     """Check that ``path`` is a file of invoices. Raises ConfigurationError that says what is missing."""
     if not path.is_file():
         problem = "is a folder, not a file" if path.is_dir() else "does not exist"
-        raise ConfigurationError(f"{path} {problem}. Give the path of a CSV file with a row for each line of an invoice.")
-    header = {name.strip().lower() for name in csv_header(path)}
-    lacking = [name for name in _REQUIRED if name not in header]
-    if lacking:
         raise ConfigurationError(
-            f"{path} is not a file of invoices: it lacks the column{'s' * (len(lacking) > 1)} {', '.join(lacking)}. "
-            f"Give it {', '.join(_REQUIRED)}, and where they are known due, deal, component, from, to and paid."
+            f"{path} {problem}. Give the path of a CSV or Excel file with a row for each line of an invoice."
         )
-    return InvoiceFile(path, sha256_of(path))
+    return InvoiceFile(path, sha256_of(path), cell_tables(path, _complaint, _USED))
+
+
+def _complaint(header: list[str], where: str) -> str | None:
+    names = {name.strip().lower() for name in header}
+    lacking = [name for name in _REQUIRED if name not in names]
+    if not lacking:
+        return None
+    return (
+        f"{where} is not a file of invoices: it lacks the column{'s' * (len(lacking) > 1)} {', '.join(lacking)}. "
+        f"Give it {', '.join(_REQUIRED)}, and where they are known due, deal, component, from, to and paid."
+    )
 
 
 def _typed(cells: dict[str, str]) -> Row:

@@ -129,4 +129,5 @@ def test_a_folder_replaces_all_cluster_files_and_a_list_its_own_rows(tmp_path):
     for landing in (of_folder, of_list):
         assert all(landing.is_kept(table) for table in ("focus_costs", "invoices", "usage", "accounts", "exports"))
     assert "cluster.yaml" in of_folder._kept["accounts"][0]
-    assert of_list._kept["accounts"] == ("(true) and (file_name not in (select unnest(?::varchar[])))", [["accounts.csv"]])
+    condition = "file_name not in (select unnest(?::varchar[])) and not starts_with(file_name, ?)"
+    assert of_list._kept["accounts"] == (f"(true) and ({condition})", [["accounts.csv"], "accounts.csv, sheet "])

@@ -46,10 +46,10 @@ def test_the_same_sheet_again_takes_the_place_of_what_it_brought_before(tmp_path
     landing = Landing("files", tmp_path / "landing", earlier=Earlier("files", None))
     (tmp_path / "landing").mkdir()
     open_billing_sheet_file(sheet(tmp_path, "2026-09,1,,,,")).land(landing, tmp_path)
-    condition, (sha256, name) = landing._kept["billing_columns"]
+    condition, (sha256, name, sheets) = landing._kept["billing_columns"]
     assert "file_sha256 <> ? and file_name <> ?" in condition
     assert len(sha256) == 64
-    assert name == "sheet.csv"
+    assert (name, sheets) == ("sheet.csv", "sheet.csv, sheet ")
     assert all(landing.is_kept(table) for table in ("focus_costs", "invoices", "usage", "accounts", "exports"))
 
 
