@@ -94,6 +94,10 @@ def _env_file(settings: Settings) -> Iterator[Examined]:
 
 
 def _vendor(vendor: Vendor, settings: Settings, rules: Rules | None) -> Iterator[Examined]:
+    if rules is not None and vendor in rules.from_files:
+        where = rules.directory / "rule_file_sources.csv"
+        yield Examined(True, f"{vendor}: its records come from imported files ({where}); it is not asked.")
+        return
     if rules is not None and vendor not in rules.vendors:
         if not settings.is_sandbox(vendor):
             where = rules.directory / "rule_sources.csv"

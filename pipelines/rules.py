@@ -116,8 +116,13 @@ class Rules:
 
     @property
     def vendors(self) -> tuple[Vendor, ...]:
-        """The vendors that this organisation uses: those that rule_sources.csv names. No other one is asked."""
-        return tuple(vendor for vendor in VENDORS if vendor in self.source_names)
+        """The vendors that are asked: those that rule_sources.csv names, but for those whose records come from files."""
+        return tuple(vendor for vendor in VENDORS if vendor in self.source_names and vendor not in self.from_files)
+
+    @property
+    def from_files(self) -> frozenset[str]:
+        """The vendors whose records come from imported files instead of their API (rule_file_sources.csv)."""
+        return frozenset(row["source"] for row in self.table("rule_file_sources"))
 
 
 def load_rules(directory: Path) -> Rules:

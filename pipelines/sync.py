@@ -28,7 +28,7 @@ from pipelines.extract import COMPLETE, STALE, SourceOutcome, count_rows, land, 
 from pipelines.ledger import Ledger
 from pipelines.logs import STREAM
 from pipelines.sandbox.attachment import attached
-from pipelines.settings import DEMO_AS_OF, VENDORS, Settings, prepare_dlt
+from pipelines.settings import DEMO_AS_OF, Settings, prepare_dlt
 from pipelines.sources.raw import OPS_TABLES, create_missing_tables
 from pipelines.sources.spill import Earlier
 
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
     from pipelines.progress import Progress
     from pipelines.rules import Rules
-    from pipelines.settings import Vendor
     from pipelines.sources.files import FileImport
     from pipelines.sources.registry import Errand
 
@@ -75,14 +74,9 @@ def as_of_date(settings: Settings, rules: Rules, given: date | None) -> date:
     """Return the date that the reports speak of: the given one, the demo's in an all-sandbox home, else the organisation's today."""
     if given is not None:
         return given
-    if all(settings.is_sandbox(vendor) for vendor in _vendors(rules)):
+    if not rules.from_files and all(settings.is_sandbox(vendor) for vendor in rules.vendors):
         return DEMO_AS_OF
     return clock.today_in(rules.organisation["timezone"])
-
-
-def _vendors(rules: Rules) -> list[Vendor]:
-    """Return the vendors that are read: those that this organisation uses, in a fixed order."""
-    return [vendor for vendor in VENDORS if vendor in rules.source_names]
 
 
 @dataclass
@@ -135,14 +129,16 @@ def sync(
                 progress.done(going_on)
             with _begin(settings, rules, result, started_at, progress) as run:
                 if imported is None:
-                    _extract_vendors(run, only or frozenset(_vendors(rules)))
+                    _extract_vendors(run, only or frozenset(rules.vendors))
                 else:
-                    for vendor in _vendors(rules):
+                    for vendor in rules.vendors:
                         _carry_along(run, vendor, is_sandbox=settings.is_sandbox(vendor))
                 if only:
                     _carry_along(run, "files", is_sandbox=False)
                 else:
                     _land_files(run, imported)
+                for name in sorted(rules.from_files):
+                    _stand_in(run, name)
                 _build(run)
                 _publish_or_hold(run, accept_shrink=accept_shrink)
             outcome, exit_code = "held" if result.held else "published", result.exit_code
@@ -189,7 +185,7 @@ def _extract_vendors(run: _Run, asked: frozenset[str]) -> None:
     settings, names = run.settings, run.rules.source_names
     _refuse_to_mix(run)
     with attached(settings) as sandbox_url:
-        for vendor in _vendors(run.rules):
+        for vendor in run.rules.vendors:
             is_sandbox = settings.is_sandbox(vendor)
             if vendor not in asked:
                 _carry_along(run, vendor, is_sandbox=is_sandbox)
@@ -243,7 +239,7 @@ def _source_line(name: str, outcome: SourceOutcome) -> str:
 
 def _refuse_to_mix(run: _Run) -> None:
     """Refuse to replace a vendor's real records by invented ones because its token went missing."""
-    for vendor in _vendors(run.rules):
+    for vendor in run.rules.vendors:
         known = run.before.get(vendor)
         if known is not None and known.last_complete_at and not known.is_sandbox and run.settings.is_sandbox(vendor):
             raise ConfigurationError(
@@ -307,6 +303,15 @@ def _land_file(run: _Run, outcome: SourceOutcome, name: str, opened: Callable[[]
         outcome.quarantine += part.quarantine
         outcome.places += items[0].places
     run.progress.done(_source_line(f"Imported files ({name})", part))
+
+
+def _stand_in(run: _Run, vendor: str) -> None:
+    """Make what the vendor's API would fill of the files that were imported."""
+    from pipelines.sources.files_vendors import stand_in  # noqa: PLC0415 - as above
+
+    outcome = stand_in(vendor, run.building, run.rules, run.started_at)
+    run.result.outcomes.append(outcome)
+    run.progress.done(_source_line(f"{run.rules.source_names[vendor]} (from files)", outcome))
 
 
 @contextmanager

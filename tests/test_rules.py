@@ -141,6 +141,8 @@ ROWS_OF_EMPTY_TABLES = {
     "rule_modes": "SG12,shadow,We want to see first",
     "map_cost_tags": "hub,alpha,,1001,1,true,,,",
     "map_hubs_to_deals": "moss,1001,Its hub",
+    "map_file_values": "deals,stage_id,Paperwork,1005,Ours",
+    "rule_file_sources": "hubspot,No access",
 }
 
 

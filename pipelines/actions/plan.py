@@ -169,7 +169,7 @@ def plan_of(
             sources=_sources(snapshot_query, rules, now),
             blocked=blocked,
         )
-        _refuse_to_mix(making.sources, settings)
+        _refuse_to_mix(making.sources, settings, rules)
         run = _run(snapshot_query)
         proposed = in_order(changes)
         for position, change in enumerate(proposed):
@@ -353,10 +353,15 @@ def _deals(snapshot_query: Callable[[str], list[dict[str, Any]]], deal_ids: set[
     return deals
 
 
-def _refuse_to_mix(sources: dict[str, SourceState], settings: Settings) -> None:
+def _refuse_to_mix(sources: dict[str, SourceState], settings: Settings, rules: Rules) -> None:
     """Refuse to write what real records call for into the sandbox, because a token went missing, or the other way round."""
     for vendor in VENDORS:
         known = sources.get(vendor)
+        if known is not None and vendor in rules.from_files:
+            raise ConfigurationError(
+                f"The records of {known.name} come from imported files, so that nothing can be compared with what stands there now. "
+                "Correct it there by hand, or take its line out of rule_file_sources.csv and set its token. Nothing was planned."
+            )
         if known is not None and known.last_complete_at and known.is_sandbox != settings.is_sandbox(vendor):
             now, then = ("the sandbox", "real records") if known.is_sandbox is False else ("the real account", "invented records")
             raise ConfigurationError(

@@ -99,6 +99,39 @@ def import_accounts(
     _import_each(paths, lambda path, _settings, _rules: open_accounts_file(path), as_of, said)
 
 
+@app.command("deals")
+def import_deals(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Exports of a view of HubSpot's deals, as CSV or .xlsx.")
+    ],
+    as_of: AsOf = None,
+) -> None:
+    """Load the deals of an organisation whose HubSpot is not read by its API; every report of deals reads them."""
+    _import_records(files, "deals", as_of, "{count:,} deals of {name} stand for those of HubSpot.")
+
+
+@app.command("engagements")
+def import_engagements(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Sheets with a row for each engagement, as CSV or .xlsx.")
+    ],
+    as_of: AsOf = None,
+) -> None:
+    """Load the engagements of an organisation whose Airtable is not read by its API, or that has none."""
+    _import_records(files, "engagements", as_of, "{count:,} engagements of {name} stand for those of Airtable.")
+
+
+def _import_records(files: list[Path], kind: str, as_of: datetime | None, said: str) -> None:
+    from pipelines.clock import now
+    from pipelines.sources.files_records import open_record_file
+    from pipelines.sources.people import email_hash
+
+    def opened(path: Path, settings: Settings, rules: Rules) -> FileImport:
+        return open_record_file(path, kind, rules, email_hash(settings), now())
+
+    _import_each(files, opened, as_of, said)
+
+
 @app.command("billing-sheet")
 def import_billing_sheet(
     files: Annotated[
@@ -135,6 +168,8 @@ def _import_each(
     _import(imported, settings, rules, as_of)
     for file in files:
         out.print(said.format(count=file.row_count, name=file.path.name), markup=False)
+        for sentence in getattr(file, "advice", []):
+            out.print(f"  {printable(sentence)}", markup=False)
         for sheet in getattr(file, "passed_over", []):
             out.print(f"  sheet {printable(sheet)} was not read", markup=False)
         _print_set_aside(file)

@@ -4,6 +4,8 @@
     inbox/accounts/FILE.csv, .xlsx                 -> raw_files.accounts
     inbox/billing-sheet/FILE.csv, .xlsx            -> raw_files.billing_columns
     inbox/invoices/FILE.csv, .xlsx                 -> raw_files.invoices
+    inbox/deals/FILE.csv, .xlsx                    -> raw_files.deals
+    inbox/engagements/FILE.csv, .xlsx              -> raw_files.engagements
     inbox/usage/FILE.csv, .xlsx                    -> raw_files.usage
 
 It is what ``handoff import`` does, without anybody at the keyboard. A file is read once for what it holds: it may stay where it is, a
@@ -16,12 +18,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from pipelines import clock
 from pipelines.errors import ConfigurationError, file_problem
 from pipelines.sources.files import open_focus_file
 from pipelines.sources.files_accounts import open_accounts_file
 from pipelines.sources.files_billing_sheet import open_billing_sheet_file
 from pipelines.sources.files_invoices import open_invoice_file
+from pipelines.sources.files_records import open_record_file
 from pipelines.sources.files_usage import open_usage_file
+from pipelines.sources.people import email_hash
 from pipelines.sources.raw import RAW_TABLES
 
 if TYPE_CHECKING:
@@ -32,10 +37,8 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
     from pipelines.sources.files import FileImport, FocusFile
     from pipelines.sources.files_accounts import AccountsFile
-    from pipelines.sources.files_billing_sheet import BillingSheetFile
     from pipelines.sources.files_csv import Quarantined
-    from pipelines.sources.files_invoices import InvoiceFile
-    from pipelines.sources.files_usage import UsageFile
+    from pipelines.sources.files_table import TableFile
     from pipelines.sources.landing import Landing
     from pipelines.sources.spill import Earlier
     from pipelines.transport import Transport
@@ -47,6 +50,8 @@ _TABLES: Final = {
     "accounts": "accounts",
     "billing-sheet": "billing_columns",
     "invoices": "invoices",
+    "deals": "deals",
+    "engagements": "engagements",
     "usage": "usage",
 }
 
@@ -56,7 +61,7 @@ class Inbox:
     """The files of the inbox that are not known yet. ``problems`` holds the sentence of each file that cannot be read."""
 
     path: Path
-    files: list[FocusFile | AccountsFile | BillingSheetFile | InvoiceFile | UsageFile] = field(default_factory=list)
+    files: list[FocusFile | AccountsFile | TableFile] = field(default_factory=list)
     problems: dict[str, str] = field(default_factory=dict)
     transport: Transport | None = None
 
@@ -96,6 +101,10 @@ def look_into(settings: Settings, rules: Rules, earlier: Earlier) -> Inbox:
         "billing-sheet": open_billing_sheet_file,
         "invoices": open_invoice_file,
         "usage": partial(open_usage_file, settings=settings, rules=rules),
+        **{
+            kind: partial(open_record_file, kind=kind, rules=rules, person=email_hash(settings), now=clock.now())
+            for kind in ("deals", "engagements")
+        },
     }
     for place in sorted(inbox.path.iterdir()):
         name = f"{place.name}"

@@ -24,6 +24,15 @@ _HUBSPOT_RECORD: Final[Columns] = {
     "archived_at": "timestamp",
 }
 
+_RECORD_OF_A_FILE: Final[Columns] = {
+    "file_name": "text",
+    "file_sha256": "text",
+    "line_number": "bigint",
+    "imported_at": "timestamp",  # when a file of this content was imported first
+    "id": "text",
+    "fields_json": "text",  # {vendor's field: text as the vendor would send it}; every field that the file has, empty ones as null
+}
+
 # source -> table -> column -> dlt data type
 RAW_TABLES: Final[dict[str, dict[str, Columns]]] = {
     "hubspot": {
@@ -446,6 +455,12 @@ RAW_TABLES: Final[dict[str, dict[str, Columns]]] = {
             "paid_amount": "text",  # null: nobody said
             "currency": "text",
         },
+        "deals": {  # raw_hubspot is made of them where rule_file_sources.csv says so (files_vendors.py)
+            **_RECORD_OF_A_FILE,
+            "owner_name": "text",
+            "companies_json": "text",  # [{"id": ..., "name": ...}]
+        },
+        "engagements": _RECORD_OF_A_FILE,  # likewise raw_airtable
     },
 }
 

@@ -35,6 +35,11 @@ _OF_THE_SANDBOX: Final[dict[str, dict[str, Any]]] = {
 }
 
 
+def sandbox_arguments(vendor: str, sandbox_url: str | None) -> dict[str, Any]:
+    """Return what names the invented organisation's own places to a source; nothing for the vendor itself."""
+    return _OF_THE_SANDBOX.get(vendor, {}) if sandbox_url is not None else {}
+
+
 class Counted(Protocol):
     """What the run wants to know of a way out."""
 
@@ -95,7 +100,7 @@ def _landing(source: str, errand: Errand) -> Landing:
 def _open(vendor: Vendor, errand: Errand) -> SourceRun:
     """Open one vendor. Its module, and with it the vendor's client, is imported here and nowhere else. Raises ConfigurationError."""
     module = import_module(f"pipelines.sources.{vendor}")
-    extra = _OF_THE_SANDBOX.get(vendor, {}) if errand.sandbox_url is not None else {}
+    extra = sandbox_arguments(vendor, errand.sandbox_url)
     client = getattr(module, f"open_{vendor}")(errand.settings, sandbox_url=errand.sandbox_url, **extra)
     landing = _landing(vendor, errand)
     read = partial(getattr(module, f"{vendor}_rows"), client, errand.rules, as_of=errand.as_of, landing=landing)

@@ -24,6 +24,7 @@ COMMANDS = [
     ("brief", "Fernhollow"),
     ("rules", "check"),
     ("rules", "backtest", "HG01"),
+    ("rules", "init", "{folder}-profile"),
     ("plan",),
     ("show", "latest"),
     ("approve", "latest"),
@@ -49,6 +50,8 @@ LEFT_OUT = {
     "import costs": "it reads a file, and a sync does the rest",
     "import usage": "as above",
     "import invoices": "as above",
+    "import deals": "as above",
+    "import engagements": "as above",
 }
 
 

@@ -30,6 +30,29 @@ needs as (
     cross join {{ split_rows('resolved.needs', ';') }} as need (source)
 ),
 
+-- what the files do not hold that stand for a vendor
+lacking as (
+    select
+        needs.rule_id,
+        string_agg(
+            gates.source_name || ' is read from files, which hold no ' || lower(coalesce(fields.vendor_label, held.need)) || '.', ' '
+            order by held.need
+        ) as gate_reason
+    from needs
+    inner join {{ ref('rule_file_sources') }} as file_sources on needs.source = file_sources.source
+    inner join gates on needs.source = gates.source and gates.gate <> 'never'
+    inner join {{ ref('rule_file_needs') }} as file_needs
+        on needs.rule_id = file_needs.rule_id and needs.source = file_needs.source
+    cross join {{ split_rows('file_needs.needs', ';') }} as held (need)
+    left join {{ ref('map_fields') }} as fields
+        on needs.source = fields.system and trim(held.need) = fields.object || '.' || fields.canonical_field
+    left join {{ ref('int_unmapped_fields') }} as unmapped
+        on fields.system = unmapped.source and fields.object = unmapped.table_name
+        and fields.canonical_field = unmapped.canonical_field
+    where fields.canonical_field is null or unmapped.canonical_field is not null
+    group by needs.rule_id
+),
+
 judged as (
     select
         needs.rule_id,
@@ -59,15 +82,16 @@ final as (
         rules.reason as rule_reason,
         coalesce(modes.mode, 'on') as mode,
         case
-            when judged.is_never then 'not_evaluated'
+            when judged.is_never or lacking.rule_id is not null then 'not_evaluated'
             when judged.is_stale then 'stale'
             else 'evaluated'
         end as gate,
-        judged.gate_reason
+        nullif(concat_ws(' ', judged.gate_reason, lacking.gate_reason), '') as gate_reason
     from rules
     cross join {{ ref('int_engagement_gate') }} as engagement_gate
     inner join resolved on rules.rule_id = resolved.rule_id
     inner join judged on rules.rule_id = judged.rule_id
+    left join lacking on rules.rule_id = lacking.rule_id
     left join modes on rules.rule_id = modes.rule_id
 )
 
