@@ -260,7 +260,7 @@ def test_an_export_of_the_portal_gives_the_findings_of_the_api_and_what_it_does_
     assert done.returncode == 0, done.stdout + done.stderr
     of_the_files, after = findings(home), warehouse.open_current(home)
     gates = {row["rule_id"]: row for row in after.rows("select rule_id, gate, gate_reason from intermediate.int_rule_gates")}
-    assert "which hold no agreement link" in gates["HG04"]["gate_reason"]
+    assert "that hold no agreement link" in gates["HG04"]["gate_reason"]
     assert {rule for rule, row in gates.items() if row["gate"] == "not_evaluated"} >= {
         "HG04",
         "HG02",
