@@ -43,6 +43,7 @@ TOKENS: Final[dict[Vendor, str]] = {
 WRITE_TOKENS: Final[dict[Vendor, str]] = {
     "hubspot": "hubspot_write_token",
     "airtable": "airtable_write_token",
+    "asana": "asana_write_token",
     "github": "github_write_token",
     "aws": "aws_write_access_key_id",
     "sheets": "sheets_write_service_account_file",
@@ -110,6 +111,7 @@ class Settings(BaseSettings):
     airtable_base_url: str = Field(default="https://api.airtable.com", description="Address of the Airtable API.")
     airtable_base_id: str | None = Field(default=None, description="The base that holds engagements (app...).")
     asana_access_token: SecretStr | None = Field(default=None, description="Asana access token for reading.")
+    asana_write_token: SecretStr | None = Field(default=None, description="Asana access token for `handoff apply`.")
     asana_base_url: str = Field(default="https://app.asana.com/api/1.0", description="Address of the Asana API.")
     asana_workspace_id: str | None = Field(default=None, description="The workspace (gid) that holds the engagements.")
     asana_portfolio_ids: str = Field(
@@ -203,7 +205,7 @@ class Settings(BaseSettings):
 
     @field_validator(
         *("hubspot_access_token", "hubspot_write_token", "airtable_token", "airtable_write_token", "github_token"),
-        "asana_access_token",
+        *("asana_access_token", "asana_write_token"),
         *("github_write_token", "aws_access_key_id", "aws_secret_access_key", "aws_session_token"),
         *("aws_write_access_key_id", "aws_write_secret_access_key", "aws_write_session_token"),
     )

@@ -24,6 +24,7 @@ _SETTINGS = (
     "SERVE_",
     "HUBSPOT_",
     "AIRTABLE_",
+    "ASANA_",
     "GITHUB_TOKEN",
     "GITHUB_WRITE",
     "GITHUB_BASE",

@@ -22,6 +22,7 @@ CANARIES = {
     "HUBSPOT_ACCESS_TOKEN": "pat-na2-canary-hubspot-1111",
     "HUBSPOT_WRITE_TOKEN": "pat-na2-canary-hubspot-write-2222",
     "AIRTABLE_TOKEN": "patCANARYairtable.3333333333",
+    "ASANA_WRITE_TOKEN": "2/canary-asana-write/3434343434",
     "GITHUB_TOKEN": "github_pat_canary_4444444444",
     "AWS_ACCESS_KEY_ID": "AKIACANARY5555555555",
     "AWS_SECRET_ACCESS_KEY": "canary/aws+secret/6666666666",

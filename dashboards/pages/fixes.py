@@ -27,7 +27,7 @@ REPORTS: Final = ("write-back",)
 
 _HISTORY_SHOWN: Final = 200
 _PLANS_SHOWN: Final = 20
-_SYSTEMS: Final = {"HubSpot": "hubspot", "Airtable": "airtable", "GitHub": "github"}
+_SYSTEMS: Final = {"HubSpot": "hubspot", "Airtable": "airtable", "Asana": "asana", "GitHub": "github"}
 
 _PLAN_COLUMNS: Final = (
     Column("Plan", "plan_id", text(230)),

@@ -51,7 +51,7 @@ def ask(settings: Settings, rules: Rules, inquiry: Inquiry) -> str:
     opened = sum(items is not None for items in portfolios)
     return (
         f"the token opens the workspace {client.workspace_id} and {opened} of {len(portfolios)} portfolios; a personal token may do "
-        "whatever its owner may, so let it belong to a member who may only comment."
+        "whatever its owner may, so let it belong to a member who may only comment; `handoff apply` has ASANA_WRITE_TOKEN."
     )
 
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 import time
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from secrets import token_hex
 from typing import TYPE_CHECKING, Final
 
@@ -94,7 +95,7 @@ def apply_plan(
                 run.journal,
                 run.targets,
                 lambda: closing(OpenTargets(settings, rules, sandbox_url, may_write=False)),
-                delay=guards.settle_delay(guards.Limits.of(rules)),
+                delay=partial(guards.settle_delay, guards.Limits.of(rules)),
                 sleep=sleep,
             )
             plan, seal = load_plan(path, home), seal_on(path, home)

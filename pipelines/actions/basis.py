@@ -2,6 +2,7 @@
 
     what is made from a deal, or says what a deal says        the deal's stage; its name and amount where the change repeats them
     a value that is the address of a record in Airtable       that record is still there
+    a value that is the address of a project in Asana         that project is still there
     a deliverable of a line item                              the line item is still there
 
 A deal that was lost or renamed since, or a record that was deleted, leaves its changes unwritten: they would carry on what is no longer so.
@@ -14,6 +15,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from pipelines.actions.asana_values import project_of
 from pipelines.actions.records import Change, Fact, is_blank, plain_number, same
 
 if TYPE_CHECKING:
@@ -76,6 +78,8 @@ def facts_of(change: Change, deal_id: str | None, deals: dict[str, dict[str, Any
             facts.append(
                 Fact("airtable", kind, record_id, next(name for name in rules.fields["airtable", kind] if name != "table_id"))
             )
+    projects = filter(None, map(project_of, sorted(written))) if ("asana", "engagements") in rules.fields else ()
+    facts += [Fact("asana", "engagements", project_id, "engagement_name") for project_id in projects]
     return tuple(dict.fromkeys(facts))
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import duckdb
 
 from pipelines import clock
+from pipelines.actions.asana_values import project_of
 from pipelines.actions.hubspot_tasks import OBJECT as TASKS
 from pipelines.actions.records import change_from_json
 from pipelines.actions.settling import WRITTEN
@@ -93,10 +94,18 @@ def _urls(rows: list[dict[str, Any]]) -> dict[tuple[str, str], str | None]:
 def _write_row(row: dict[str, Any], change: Change, url: str | None) -> dict[str, Any]:
     """Return one row of ``ops.writes``.
 
-    A record that was made is known by its address: an issue by all of it, others by its end; a column, whose place moves, by its deal.
+    A record that was made is known by its address: an issue by all of it, a project of Asana by the number in it, others by its end; a
+    column, whose place moves, by its deal.
     """
-    address = change.natural_key if change.system == "sheets" else url
-    made_id = None if address is None else (address if change.system == "github" else re.split(r"[/=]", address)[-1])
+    match change.system:
+        case "github":
+            made_id = url
+        case "asana":
+            made_id = project_of(url)
+        case "sheets":
+            made_id = _end_of(change.natural_key)
+        case _:
+            made_id = _end_of(url)
     return {
         "plan_id": row["plan_id"],
         "change_id": change.change_id,
@@ -113,6 +122,10 @@ def _write_row(row: dict[str, Any], change: Change, url: str | None) -> dict[str
         "written_at": datetime.fromisoformat(row["at"]),
         "written_by": row["actor"],
     }
+
+
+def _end_of(address: str | None) -> str | None:
+    return None if address is None else re.split(r"[/=]", address)[-1]
 
 
 def note_sandbox_reset(home: Path) -> None:

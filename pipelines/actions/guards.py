@@ -68,12 +68,17 @@ def plan_validity(limits: Limits) -> timedelta:
         return timedelta(0)
 
 
-def settle_delay(limits: Limits) -> timedelta:
-    """Return how old an interrupted request must be before the vendor's state says what became of it."""
+def settle_delay(limits: Limits, system: str) -> timedelta:
+    """Return how old an interrupted request must be before the vendor's state says what became of it.
+
+    A vendor that goes on working after its answer has a row of its own: ``settle_seconds_asana``.
+    """
+    own = f"settle_seconds_{system}"
+    has_own = limits.rows is not None and any(key == own for key, _ in limits.rows)
     try:
-        return timedelta(seconds=float(limits.number("settle_seconds")))
+        return timedelta(seconds=float(limits.number(own if has_own else "settle_seconds")))
     except (GuardUnevaluable, OverflowError):
-        return timedelta(seconds=10)
+        return timedelta(seconds=60 if has_own else 10)
 
 
 def field_objection(change: Change, limits: Limits) -> str | None:

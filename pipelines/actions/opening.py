@@ -7,15 +7,21 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pipelines.actions.airtable import AirtableTarget
+from pipelines.actions.asana import AsanaTarget
 from pipelines.actions.aws import AwsTarget
 from pipelines.actions.github import HEADERS, GithubTarget
 from pipelines.actions.hubspot import HubspotTarget
 from pipelines.actions.sheets import SheetsTarget
 from pipelines.actions.target import WHERE_TO_GET, Connection, Target, Tokens, tokens_for
-from pipelines.dialects import AirtableDialect, AwsDialect, Dialect, GithubDialect, HubspotDialect, SheetsDialect
+from pipelines.dialects import AirtableDialect, AsanaDialect, AwsDialect, Dialect, GithubDialect, HubspotDialect, SheetsDialect
 from pipelines.errors import ConfigurationError
 from pipelines.settings import SANDBOX_WRITE_TOKEN, VENDORS
-from pipelines.sources.registry import SANDBOX_AIRTABLE_BASE_ID, SANDBOX_GITHUB_ORGANIZATION, SANDBOX_SPREADSHEET_ID
+from pipelines.sources.registry import (
+    SANDBOX_AIRTABLE_BASE_ID,
+    SANDBOX_ASANA_WORKSPACE_ID,
+    SANDBOX_GITHUB_ORGANIZATION,
+    SANDBOX_SPREADSHEET_ID,
+)
 from pipelines.wire import RateBudget, RateBudgets
 
 if TYPE_CHECKING:
@@ -31,6 +37,7 @@ if TYPE_CHECKING:
 _LIMITS: Final[dict[str, tuple[Rate, tuple[Rate, ...]]]] = {
     "hubspot": ((95, 10.0), ()),
     "airtable": ((5, 1.1), ()),
+    "asana": ((1400, 60.0), ()),
     "github": ((10, 1.0), ((75, 60.0), (500, 3610.0))),
     "aws": ((5, 1.0), ((1, 1.0),)),
     "sheets": ((55, 60.0), ()),
@@ -58,6 +65,12 @@ class _AirtableWrites(AirtableDialect):
     scope_help = "Give that token data.records:write, data.records:read and schema.bases:read on the base."
 
 
+class _AsanaWrites(AsanaDialect):
+    credential = "ASANA_WRITE_TOKEN"
+    credential_help = f"Make a token {WHERE_TO_GET['asana']}, and set it as ASANA_WRITE_TOKEN."
+    scope_help = "Let that token's owner edit the engagements' projects, their template and their portfolio in Asana."
+
+
 class _GithubWrites(GithubDialect):
     credential = "GITHUB_WRITE_TOKEN"
     credential_help = f"Make a token {WHERE_TO_GET['github']}, and set it as GITHUB_WRITE_TOKEN."
@@ -79,6 +92,7 @@ class _SheetsWrites(SheetsDialect):
 _WRITE_DIALECTS: Final[dict[str, type[Dialect]]] = {
     "hubspot": _HubspotWrites,
     "airtable": _AirtableWrites,
+    "asana": _AsanaWrites,
     "github": _GithubWrites,
     "sheets": _SheetsWrites,
 }
@@ -132,6 +146,9 @@ class OpenTargets:
             case "airtable":
                 connection = self._connect(vendor, settings.airtable_base_url, tokens)
                 return AirtableTarget(connection, self._rules, self._base_id(), is_sandbox=is_sandbox)
+            case "asana":
+                connection = self._connect(vendor, settings.asana_base_url, tokens)
+                return AsanaTarget(connection, self._rules, self._workspace_id(), is_sandbox=is_sandbox)
             case _:
                 connection = self._connect(vendor, settings.github_base_url, tokens, HEADERS)
                 return GithubTarget(connection, self._rules, self._organisation(), is_sandbox=is_sandbox)
@@ -180,7 +197,8 @@ class OpenTargets:
         from pipelines.transport import Transport  # noqa: PLC0415 - the network is opened only when a vendor is needed
 
         if self._settings.is_sandbox(vendor):
-            base_url = f"{self._sandbox_url or self._settings.sandbox_url}/{vendor}"
+            below = "/api/1.0" if vendor == "asana" else ""  # part of Asana's own address
+            base_url = f"{self._sandbox_url or self._settings.sandbox_url}/{vendor}{below}"
         base_url = base_url.rstrip("/")
         reading, writing = budgets_for(vendor)
         hosts = frozenset({self._settings.sheets_token_url}) if vendor == "sheets" else frozenset()
@@ -200,6 +218,12 @@ class OpenTargets:
                 )
             return base_id
         return SANDBOX_AIRTABLE_BASE_ID
+
+    def _workspace_id(self) -> str:
+        """Return the configured workspace; the sandbox's is fixed."""
+        from pipelines.sources.asana import workspace_of  # noqa: PLC0415 - the network is opened only when a vendor is needed
+
+        return SANDBOX_ASANA_WORKSPACE_ID if self._settings.is_sandbox("asana") else workspace_of(self._settings)
 
     def _organisation(self) -> str:
         """Return the configured organisation; the sandbox's is fixed."""

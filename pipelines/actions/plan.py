@@ -67,6 +67,7 @@ _SOURCES_SQL: Final = "select source, status, last_complete_at, is_sandbox from 
 _RUN_SQL: Final = "select run_id, as_of_on from ops.run"
 _TABLES_SQL: Final = "select source, table_name, row_count from ops.source_tables"
 _AIRTABLE_SQL: Final = "select table_id, count(*) as row_count from raw_airtable.records group by table_id"
+_ASANA_SQL: Final = "select count(*) as row_count from intermediate.int_engagements where store = 'asana'"
 
 
 @dataclass(frozen=True)
@@ -390,4 +391,6 @@ def _record_counts(snapshot_query: Callable[[str], list[dict[str, Any]]], rules:
     for row in snapshot_query(_AIRTABLE_SQL):
         if row["table_id"] in tables:
             counts["airtable", tables[row["table_id"]]] = int(row["row_count"])
+    if ("asana", "projects") in counts:  # of a workspace's projects few are engagements
+        counts["asana", "engagements"] = int(snapshot_query(_ASANA_SQL)[0]["row_count"])
     return counts

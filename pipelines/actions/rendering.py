@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _CREATED: Final = re.compile(r"\{created:(.+)\.url\}")
 _MARKUP: Final = re.compile(r"<br\s*/?>")
 _SHOWN_CHARACTERS: Final = 160
-_SYSTEM_NAMES: Final = {"hubspot": "HubSpot", "airtable": "Airtable", "github": "GitHub", "aws": "AWS"}
+_SYSTEM_NAMES: Final = {"hubspot": "HubSpot", "airtable": "Airtable", "asana": "Asana", "github": "GitHub", "aws": "AWS"}
 _SINGULAR: Final = {
     "deals": "deal",
     "communities": "community",

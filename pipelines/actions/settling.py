@@ -57,19 +57,19 @@ def settle(
     targets: Targets,
     readers: Callable[[], AbstractContextManager[Targets]],
     *,
-    delay: timedelta,
+    delay: Callable[[str], timedelta],
     sleep: Callable[[float], None],
 ) -> list[str]:
     """Find out, by reading, what became of every request without a known outcome; return a sentence for each.
 
     ``readers`` opens the vendors for reading only, for those that ``targets`` cannot open without a write token. ``delay`` is how old
-    a request must be before the vendor's state says what became of it.
+    a request must be before the state of the vendor that it names says what became of it.
     """
     intents = journal.ledger.unsettled_intents()
     if not intents:
         return []
-    youngest = max(datetime.fromisoformat(intent["at"]) for intent in intents)
-    wait = (youngest + delay - clock.now()).total_seconds()
+    ripe = max(datetime.fromisoformat(intent["at"]) + delay(intent["system"]) for intent in intents)
+    wait = (ripe - clock.now()).total_seconds()
     if wait > 0:
         sleep(wait)
     sentences = []

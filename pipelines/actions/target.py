@@ -28,6 +28,8 @@ WHERE_TO_GET: Final[dict[Vendor, str]] = {
     "companies and those of the community object",
     "airtable": "at https://airtable.com/create/tokens, with the scopes data.records:write, data.records:read and "
     "schema.bases:read on the one base",
+    "asana": "at https://app.asana.com/0/my-apps: a personal access token of a member (or service account) who may edit the engagements' "
+    "projects, their template and their portfolio",
     "github": "on GitHub under Settings > Developer settings > Fine-grained tokens, with Issues: write on the repository and "
     "organization Projects: write",
     "aws": "in IAM, in the payer's account: access keys of a user or role that may do budgets:ViewBudget and budgets:ModifyBudget and "
@@ -228,7 +230,12 @@ def tokens_for(vendor: Vendor, settings: Settings, *, may_write: bool) -> Tokens
     """Return the tokens of a vendor. Raises ConfigurationError naming the variable of a missing one and where to get it."""
     if settings.is_sandbox(vendor):
         return Tokens(SANDBOX_TOKEN, SANDBOX_WRITE_TOKEN if may_write else None)
-    names = {"hubspot": "hubspot_access_token", "airtable": "airtable_token", "github": "github_token"}
+    names = {
+        "hubspot": "hubspot_access_token",
+        "airtable": "airtable_token",
+        "asana": "asana_access_token",
+        "github": "github_token",
+    }
     read: SecretStr = getattr(settings, names[vendor])
     if not may_write:
         return Tokens(read.get_secret_value().strip(), None)

@@ -38,6 +38,7 @@ LIMITS: Final = {
     "asana.requests_per_minute": -1,  # Asana's own is 150, or 1,500 with a paid plan
     "asana.retry_after_seconds": 1,  # what a 429 tells to wait
     "asana.job_polls": 1,  # so often a job answers in_progress before it has succeeded
+    "asana.job_seconds": 5,  # after so long a job has succeeded whether or not somebody asked
     "asana.failing_jobs": 0,  # so many coming jobs fail
     "asana.is_free": 0,  # 1: custom fields, portfolios and templates answer 402
 }
@@ -71,6 +72,7 @@ class _Asana:
         self._world = world
         self._recent: list[float] = []
         self._offsets: dict[str, int] = {}  # offset token -> where the next page begins
+        self._begun: dict[str, float] = {}  # job -> when it began, for this process
         self._syncs: dict[str, tuple[str, int]] = {}  # sync token -> resource, position in the events
         self._routes = Routes(
             ("GET", f"{_BELOW}/users/me", self._me),
@@ -119,6 +121,7 @@ class _Asana:
             raise refuse(402, "Payment Required: this feature is not part of the plan of this workspace.")
         handler, routed = found
         with self._world.lock:
+            self._go_on_with_jobs()
             return handler(routed)
 
     def _limit(self, name: str) -> int:
@@ -273,6 +276,13 @@ class _Asana:
             self._world.changed()
         return self._one(call, self._shapes.job(gid))
 
+    def _go_on_with_jobs(self) -> None:
+        """Finish what has run long enough; a job does not wait for whoever began it, and one of an earlier process is over."""
+        now = time.monotonic()
+        for gid, job in self._state.jobs.items():
+            if job["status"] == "in_progress" and now - self._begun.get(gid, 0.0) >= self._limit("job_seconds"):
+                self._finish(job)
+
     def _events(self, call: Call) -> Answer:
         """Answer what happened to a project since a sync token; the first call, and a token that is not known, get a new one with 412."""
         resource = call.value("resource")
@@ -341,8 +351,11 @@ class _Asana:
                 raise refuse(400, f"{name}: Not a recognized value: {value}")
             if name in {"due_on", "start_on"} and value is not None:
                 self._day(name, value)
-        if data.get("start_on", project["start_on"]) and not data.get("due_on", project["due_on"]):
+        begins, ends = data.get("start_on", project["start_on"]), data.get("due_on", project["due_on"])
+        if (begins and not ends) or ("start_on" in data and "due_on" not in data):
             raise refuse(400, "start_on: You must set a due date when a start date is set.")
+        if begins and {"start_on", "due_on"} & set(data) and begins >= ends:
+            raise refuse(400, f"start_on: The start date must be before the due date: {begins}, {ends}")
         if data.get("owner"):
             self._known("owner", self._state.users, data["owner"])
         cells = {field: self._checked(project, field, value) for field, value in data.get("custom_fields", {}).items()}
@@ -423,6 +436,7 @@ class _Asana:
             "status": "in_progress",
             "new_project": None,
         }
+        self._begun[job] = time.monotonic()
         self._world.changed()
         return self._one(call, self._shapes.job(job), 201)
 

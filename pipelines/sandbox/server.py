@@ -87,7 +87,7 @@ def serve(state: SandboxState, *, port: int, state_file: Path | None, on_ready: 
 
 def environment_lines(url: str, state: SandboxState) -> list[str]:
     """Return shell lines that point handoff at a sandbox as if it were real accounts, for reading and for writing."""
-    writing = dict.fromkeys(("HUBSPOT_WRITE_TOKEN", "AIRTABLE_WRITE_TOKEN", "GITHUB_WRITE_TOKEN"), WRITE_TOKEN)
+    writing = dict.fromkeys((f"{vendor}_WRITE_TOKEN" for vendor in ("HUBSPOT", "AIRTABLE", "ASANA", "GITHUB")), WRITE_TOKEN)
     writing["SHEETS_WRITE_SERVICE_ACCOUNT_FILE"] = str(key_file(EDITOR, f"{url}/sheets/token"))
     return [f"export {name}={shlex.quote(value)}" for name, value in (_settings_env(url, state) | writing).items()]
 

@@ -122,23 +122,32 @@ def open_asana(
     if sandbox_url is not None:
         transport = Transport("asana", base_url=f"{sandbox_url}/asana/api/1.0")
         return AsanaClient(transport, SANDBOX_TOKEN, sandbox_workspace_id, sandbox_portfolio_ids, email_hash(settings))
+    workspace_id = workspace_of(settings)
+    portfolio_ids = tuple(
+        _checked("ASANA_PORTFOLIO_IDS", part.strip()) for part in settings.asana_portfolio_ids.split(",") if part.strip()
+    )
+    secret = settings.asana_access_token
+    token = secret.get_secret_value().strip() if secret else ""
+    return AsanaClient(
+        Transport("asana", base_url=settings.asana_base_url), token, workspace_id, portfolio_ids, email_hash(settings)
+    )
+
+
+def workspace_of(settings: Settings) -> str:
+    """Return the gid of the configured workspace. Raises ConfigurationError where there is none."""
     workspace_id = (settings.asana_workspace_id or "").strip()
     if not workspace_id:
         raise ConfigurationError(
             "ASANA_ACCESS_TOKEN is set and ASANA_WORKSPACE_ID is not, so it is unknown which workspace holds the engagements. "
             "Set ASANA_WORKSPACE_ID to its gid; https://app.asana.com/api/1.0/workspaces shows it to whoever is signed in."
         )
-    portfolio_ids = tuple(part.strip() for part in settings.asana_portfolio_ids.split(",") if part.strip())
-    for what, gid in (("ASANA_WORKSPACE_ID", workspace_id), *(("ASANA_PORTFOLIO_IDS", gid) for gid in portfolio_ids)):
-        if not gid.isdecimal():
-            raise ConfigurationError(
-                f"{what} holds {gid!r}, which is no gid: it is a number, as in an address of Asana. Correct it."
-            )
-    secret = settings.asana_access_token
-    token = secret.get_secret_value().strip() if secret else ""
-    return AsanaClient(
-        Transport("asana", base_url=settings.asana_base_url), token, workspace_id, portfolio_ids, email_hash(settings)
-    )
+    return _checked("ASANA_WORKSPACE_ID", workspace_id)
+
+
+def _checked(what: str, gid: str) -> str:
+    if not gid.isdecimal():
+        raise ConfigurationError(f"{what} holds {gid!r}, which is no gid: it is a number, as in an address of Asana. Correct it.")
+    return gid
 
 
 def asana_rows(client: AsanaClient, rules: Rules, *, as_of: date, landing: Landing) -> None:  # noqa: ARG001 - every source is asked alike

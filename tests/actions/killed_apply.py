@@ -22,7 +22,7 @@ from pipelines.settings import load_settings
 def apply(home, path, url):
     rules = default_rules()
     rows = rules.table("rule_guards")
-    rules._tables["rule_guards"] = [row | {"value": "0.2"} if row["key"] == "settle_seconds" else row for row in rows]
+    rules._tables["rule_guards"] = [row | {"value": "0.2"} if row["key"].startswith("settle_seconds") else row for row in rows]
     settings = load_settings(handoff_home=home, _env_file=None)
     targets = DoubleTargets(LoopbackSender(), rules, url)
     with Ledger.open(home) as ledger:

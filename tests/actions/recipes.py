@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import test_airtable_recipes
+import test_asana_recipes
 import test_billing_columns
 import test_github_fields
 import test_kept_budgets
@@ -44,6 +45,11 @@ def _set(store, key, **values):
 def _two_engagements(vendors):
     for name in ("recTheirs00000001", "recTheirs00000002"):
         vendors.engagements[name] = {"fldEngDealUrl0000": deal_url(2)}
+
+
+def _two_projects(vendors):
+    for project in list(vendors.asana.projects.values())[:2]:
+        project["custom_fields"][test_asana_recipes.DEAL_URL] = deal_url(test_asana_recipes.DEAL)
 
 
 def _two_requests(vendors):
@@ -120,6 +126,13 @@ RECIPES = [
         ),
     ),
     Recipe("create_airtable_engagement", "airtable", lambda _: engagement_changes(), _two_engagements),
+    Recipe(
+        "create_asana_engagement",
+        "asana",
+        lambda _: test_asana_recipes.with_link(),
+        _two_projects,
+        lambda vendors: vendors.deals.update({test_asana_recipes.DEAL: {"engagement_url": None}}),
+    ),
     Recipe(
         "create_airtable_project",
         "airtable",

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from aws_double import PAYER
 from test_airtable_recipes import deliverable, project
+from test_asana_recipes import DEAL_URL, PORTFOLIO, with_link
 from test_billing_columns import column, grid_of, header
 from test_kept_budgets import budget
 from test_tasks import task
@@ -25,7 +26,8 @@ from pipelines.ledger import Ledger
 
 CHILD = Path(__file__).with_name("killed_apply.py")
 PROJECT = CHILD.parents[2]
-DEALS = [str(number) for number in range(2000, 2005)]
+DEALS = [str(number) for number in range(2000, 2004)]
+IN_ASANA = [str(number) for number in range(3000, 3003)]
 
 
 def sold(deal_id):
@@ -63,11 +65,13 @@ def proposed(vendors):
         rows.append(watched(deal_id))
         rows.append(community_change(f"9{deal_id}", policy="if_empty") | {"after": "birch"})
         rows.append(company_change(f"8{deal_id}"))
+    for deal_id in IN_ASANA:
+        rows += with_link(deal_id)
     return rows
 
 
 def fill_vendors(vendors):
-    vendors.deals.update({deal_id: {} for deal_id in DEALS})
+    vendors.deals.update({deal_id: {} for deal_id in (*DEALS, *IN_ASANA)})
     vendors.communities.update({f"9{deal_id}": {} for deal_id in DEALS})
     vendors.companies.update({f"8{deal_id}": {} for deal_id in DEALS})
 
@@ -142,6 +146,7 @@ class Moments:
 def as_journalled(path):
     """Return a path of the log without its vendor; operations of AWS have no path, and stand alone."""
     _, vendor, rest = path.split("/", 2)
+    rest = rest.removeprefix("api/1.0/") if vendor == "asana" else rest
     return rest if vendor == "aws" else f"/{rest}"
 
 
@@ -172,6 +177,18 @@ def assert_nothing_lost_and_nothing_doubled(vendors):
         assert f"handoff-22220010{deal_id}" in vendors.budgets
         assert vendors.communities[f"9{deal_id}"]["community_id"] == "birch"
         assert vendors.companies[f"8{deal_id}"]["name"] == "Fern University"
+
+    for deal_id in IN_ASANA:
+        named = [
+            project
+            for project in vendors.asana.projects.values()
+            if project["custom_fields"].get(DEAL_URL) == deal_url(deal_id) or f"handoff {deal_id}" in project["name"]
+        ]
+        assert [project["name"] for project in named] == [f"Deal {deal_id}"]
+        gid = named[0]["gid"]
+        assert vendors.deals[deal_id]["engagement_url"].endswith(f"/{gid}/list")
+        assert vendors.asana.portfolios[PORTFOLIO]["items"].count(gid) == 1
+        assert [update["parent"] for update in vendors.asana.status_updates.values()].count(gid) == 1
 
 
 def rehearse(home, vendors, kills, seed):
@@ -207,7 +224,8 @@ def start_over(vendors):
     vendors.engagements = {key: value for key, value in vendors.engagements.items() if not key.startswith("recNew")}
     vendors.projects, vendors.deliverables, vendors.tasks, vendors.items = {}, {}, {}, []
     vendors.budgets = {}
-    vendors.billing = type(vendors)().billing
+    anew = type(vendors)()
+    vendors.billing, vendors.asana = anew.billing, anew.asana
     vendors.issues = [issue for issue in vendors.issues if "handoff:" not in issue["body"]]
 
 

@@ -1,6 +1,7 @@
 """The vendors opened for real: through the transport, over loopback, with the right token for the right thing."""
 
 import pytest
+from test_asana_recipes import making
 from vendor_double import LOST_AFTER, Answer, Served
 from write_back import Snapshot, all_recipes, change, community_change, default_rules, issue_change, statuses
 
@@ -113,6 +114,11 @@ def test_a_limit_is_waited_for_once_and_the_refused_write_is_not_resent(home, se
             all_recipes()[1:2],
             {"airtable_token": "real-read", "airtable_base_id": "appX"},
             ("AIRTABLE_WRITE_TOKEN", "airtable.com/create"),
+        ),
+        (
+            [making()],
+            {"asana_access_token": "real-read", "asana_workspace_id": "12"},
+            ("ASANA_WRITE_TOKEN", "app.asana.com/0/my-apps"),
         ),
     ],
 )

@@ -18,6 +18,7 @@ import airtable_double
 from airtable_double import DELIVERABLES, ENGAGEMENTS, PROJECTS
 
 from pipelines.errors import DeadlineExceeded, Forbidden, GarbageAnswer, NotFound, Unauthorized, Unavailable, VendorError
+from pipelines.sandbox import asana as sandbox_asana
 from pipelines.sandbox.exchange import Call, Refusal
 from pipelines.sandbox.sheets import _Sheets
 from pipelines.sandbox.state import SandboxState
@@ -25,7 +26,9 @@ from pipelines.sandbox.story import build_state
 from pipelines.sandbox.world import World
 
 READ, WRITE = "sandbox-token", "sandbox-write-token"
-_BILLING = pickle.dumps(build_state().sheets)
+_STORY = build_state()
+_BILLING = pickle.dumps(_STORY.sheets)
+_ASANA = pickle.dumps(_STORY.asana)
 LOST_AFTER, LOST_BEFORE, BUSY = "lost_after", "lost_before", "busy"
 
 
@@ -63,6 +66,9 @@ class Vendors:
         self.payer = "999900001111"
         self.aws_writer = None  # the account of the keys for writing, where it is another one
         self.billing = pickle.loads(_BILLING)  # noqa: S301 - our own bytes, and the quickest deep copy
+        self.asana = pickle.loads(_ASANA)  # noqa: S301 - as above
+        self.asana_limits = {"asana.job_seconds": 0.05}
+        self._asana_served = None
         self.budgets = {}
         self.budget_alarms = {}
         self.issues = []
@@ -155,6 +161,21 @@ class Vendors:
         except Refusal as refusal:
             answer = refusal.answer
         return Answer(answer.status, answer.body)
+
+    def _asana(self, method, path, query, body, token):
+        """Answer as the sandbox's workspace does, over a state of this double; it remembers pages and jobs."""
+        world = World(SandboxState("", None, None, None, None, asana=self.asana))
+        world.limits.update(self.asana_limits)
+        if self._asana_served is None or self._asana_served._state is not self.asana:
+            self._asana_served = sandbox_asana._Asana(world)
+        self._asana_served._world.limits.update(self.asana_limits)
+        sent = b"" if body is None else json.dumps(body).encode()
+        headers = {"authorization": f"Bearer {token}"}
+        try:
+            answer = self._asana_served.answer(Call(method, "", path, tuple(query.items()), headers, sent))
+        except Refusal as refusal:
+            answer = refusal.answer
+        return Answer(answer.status, answer.body, dict(answer.headers or {}))
 
     def _hubspot(self, method, path, query, body, token):
         if path == "/account-info/2026-09/details":
@@ -416,7 +437,7 @@ class Served:
                 self.end_headers()
                 self.wfile.write(content)
 
-            do_GET = do_POST = do_PATCH = _serve  # noqa: N815
+            do_GET = do_POST = do_PATCH = do_PUT = _serve  # noqa: N815
 
         self.vendors = vendors
 

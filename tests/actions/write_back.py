@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 
 from aws_double import AwsDouble, AwsOverLoopback
@@ -11,6 +12,7 @@ from vendor_double import READ, WRITE, LoopbackSender
 from pipelines import clock
 from pipelines.actions.airtable import AirtableTarget
 from pipelines.actions.apply import apply_plan
+from pipelines.actions.asana import AsanaTarget
 from pipelines.actions.aws import AwsTarget
 from pipelines.actions.github import HEADERS, GithubTarget
 from pipelines.actions.hubspot import HubspotTarget
@@ -21,7 +23,7 @@ from pipelines.actions.undo import undo_plan
 from pipelines.ledger import Ledger
 from pipelines.rules import load_rules
 from pipelines.settings import PROJECT_ROOT, load_settings
-from pipelines.sources.registry import SANDBOX_SPREADSHEET_ID
+from pipelines.sources.registry import SANDBOX_ASANA_WORKSPACE_ID, SANDBOX_SPREADSHEET_ID
 
 PORTAL = "https://app-na2.hubspot.com/contacts/4400001/record/0-3"
 
@@ -35,9 +37,15 @@ def shipped_rules():
 
 
 def default_rules():
-    """Return the shipped rules without the days that some fixes wait (test_marks.py is about those)."""
+    """Return the shipped rules without the days that some fixes wait (test_marks.py is about those).
+
+    Engagements are in either store: what the profile of 2026 says of Asana is there as well.
+    """
     rules = shipped_rules()
     rules._tables["rule_grace"] = []
+    of_2026 = load_rules(PROJECT_ROOT / "dbt" / "seeds" / "2i2c_2026")
+    for table, store in (("map_fields", "system"), ("rule_engagement_statuses", "store")):
+        rules._tables[table] = [*rules.table(table), *(row for row in of_2026.table(table) if row[store] == "asana")]
     return rules
 
 
@@ -182,15 +190,22 @@ class Snapshot:
                     "last_complete_at": self.completed_at,
                     "is_sandbox": self.is_sandbox,
                 }
-                for name in ("hubspot", "airtable", "github")
+                for name in ("hubspot", "airtable", "asana", "github")
             ]
         if "ops.run" in sql:
             return [{"run_id": "run-1", "as_of_on": "2026-11-16"}]
         if "source_tables" in sql:
-            tables = {"hubspot": ("deals", "communities"), "github": ("issues", "project_items"), "aws": ("budgets",)}
+            tables = {
+                "asana": ("projects",),
+                "hubspot": ("deals", "communities"),
+                "github": ("issues", "project_items"),
+                "aws": ("budgets",),
+            }
             return [{"source": s, "table_name": t, "row_count": 400} for s, names in tables.items() for t in names]
         if "raw_hubspot.deals" in sql:
             return [{"id": deal_id, "properties_json": values} for deal_id, values in self.deals.items() if f"'{deal_id}'" in sql]
+        if "store = 'asana'" in sql:
+            return [{"row_count": 400}]
         assert "raw_airtable.records" in sql
         return [{"table_id": "tblEngagements000", "row_count": 400}]
 
@@ -210,6 +225,13 @@ class DoubleTargets:
             "hubspot": HubspotTarget(Connection("hubspot", f"{url}/hubspot", tokens, sender, sender), rules, is_sandbox=True),
             "airtable": AirtableTarget(
                 Connection("airtable", f"{url}/airtable", tokens, sender, sender), rules, "appHandoffDemo000", is_sandbox=True
+            ),
+            "asana": AsanaTarget(
+                Connection("asana", f"{url}/asana/api/1.0", tokens, sender, sender),
+                rules,
+                SANDBOX_ASANA_WORKSPACE_ID,
+                is_sandbox=True,
+                sleep=lambda seconds: time.sleep(min(seconds, 0.02)),
             ),
             "github": GithubTarget(
                 Connection("github", f"{url}/github", tokens, sender, sender, HEADERS), rules, "demo-org", is_sandbox=True

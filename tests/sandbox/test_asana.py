@@ -238,6 +238,8 @@ def test_the_token_for_reading_cannot_write(sandbox):
         ({"custom_fields": {"1": "x"}}, "is not on given object"),
         ({"due_on": "tomorrow"}, "due_on: Value is not a date"),
         ({"due_on": None, "start_on": "2026-11-16"}, "must set a due date"),
+        ({"start_on": "2026-11-16"}, "must set a due date"),  # also where the project has one
+        ({"start_on": "2026-11-16", "due_on": "2026-11-16"}, "must be before the due date"),
         ({"color": "dark-red"}, "does not write this field"),
     ],
 )
@@ -257,6 +259,17 @@ def test_a_job_may_fail(writer, sandbox):
     job = writer.post(path, json={"data": {"name": "n", "requested_dates": dates}}).json()["data"]
     told = writer.get(f"/jobs/{job['gid']}").json()["data"]
     assert (told["status"], "new_project" in told) == ("failed", False)
+
+
+def test_a_job_goes_on_without_whoever_began_it(writer, sandbox):
+    sandbox.limit(asana__job_polls=1000, asana__job_seconds=0)
+    dates = [{"gid": "1", "value": "2027-01-01"}, {"gid": "2", "value": "2027-12-31"}]
+    writer.post(
+        f"/project_templates/{TEMPLATE}/instantiateProject", json={"data": {"name": "Left alone", "requested_dates": dates}}
+    )
+    listed = writer.get("/projects", params={"workspace": WORKSPACE}).json()["data"]
+    assert listed[-1]["name"] == "Left alone"
+    assert [job["status"] for job in sandbox.state.asana.jobs.values()] == ["succeeded"]
 
 
 def test_the_story_is_the_same_in_both_stores(sandbox):

@@ -5,6 +5,8 @@ united as (
     union all
     select * from {{ ref('act_create_airtable_engagements') }}
     union all
+    select * from {{ ref('act_create_asana_engagements') }}
+    union all
     select * from {{ ref('act_open_github_issues') }}
     union all
     select * from {{ ref('act_add_hubspot_labels') }}

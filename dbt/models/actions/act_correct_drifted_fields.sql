@@ -82,7 +82,7 @@ corrections as (
         reason,
         engagement_url as record_url
     from sides
-    where truth = 'deal' and store = 'airtable'
+    where truth = 'deal'
     union all
     select
         'correct:deal-' || deal_id || ':' || deal_field as change_id,

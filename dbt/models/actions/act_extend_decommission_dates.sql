@@ -25,7 +25,6 @@ served as (
 
 engagements as (
     select * from {{ ref('int_engagements') }}
-    where store = 'airtable'
 ),
 
 final as (
@@ -33,7 +32,7 @@ final as (
         'extend:engagement-' || served.engagement_id as change_id,
         lapsed.finding_id,
         enabled.recipe,
-        'airtable' as system,
+        engagements.store as system,
         'engagements' as object,
         served.engagement_id as record_id,
         'extended_until_on' as field,
@@ -49,7 +48,7 @@ final as (
         cast(null as varchar) as natural_key,
         cast(null as varchar) as depends_on,
         engagements.engagement_url as record_url,
-        'hubspot;airtable;aws' as needs,
+        'hubspot;' || engagements.store || ';aws' as needs,
         lapsed.status <> 'open' as is_blocked,
         case when lapsed.status <> 'open' then 'a source behind the finding is not complete' end as blocked_reason,
         {{ as_of() }} as as_of_on

@@ -42,6 +42,13 @@ records as (
         engagement_id as record_id,
         {{ json_map('fields_json') }} as cells
     from {{ ref('stg_airtable__engagements') }}
+    union all
+    select
+        'asana' as system,
+        'engagements' as object,
+        engagement_id as record_id,
+        {{ json_map('fields_json') }} as cells
+    from {{ ref('stg_asana__engagements') }}
 ),
 
 -- labels between two records, as changes name them
@@ -103,6 +110,20 @@ cells as (
         'state' as field,
         state as held_value
     from {{ ref('stg_github__issues') }}
+    union all
+    -- what is a project's own and no custom field
+    select
+        'asana' as system,
+        'engagements' as object,
+        projects.engagement_id as record_id,
+        own.field,
+        case own.field
+            when 'engagement_name' then projects.engagement_name
+            when 'start_on' then cast(projects.start_on as varchar)
+            else cast(projects.end_on as varchar)
+        end as held_value
+    from {{ ref('stg_asana__engagements') }} as projects
+    cross join (values ('engagement_name'), ('start_on'), ('end_on')) as own (field)
 ),
 
 columns as (
@@ -208,7 +229,7 @@ seen as (
             else coalesce(records.record_id, cells.record_id) is not null
         end as is_there,
         case
-            when records.record_id is null then coalesce(cells.held_value, writes.read_value)
+            when cells.record_id is not null or records.record_id is null then coalesce(cells.held_value, writes.read_value)
             when writes.field like '%_label:%' then labels.label_list
             when writes.system = 'airtable' then {{ airtable_text('records.cells[fields.vendor_field]') }}
             else records.cells[fields.vendor_field]
