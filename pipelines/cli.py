@@ -8,7 +8,7 @@ from typing import Final
 
 import typer
 
-from pipelines.commands import imports, notifying, reports, rules, servers, snapshots, synchronising, write_back
+from pipelines.commands import imports, notifying, reports, rules, sandboxes, servers, snapshots, synchronising, write_back
 from pipelines.commands.console import say
 from pipelines.errors import file_problem
 from pipelines.logs import STREAM
@@ -28,6 +28,7 @@ for group in (synchronising, reports, write_back, notifying, snapshots, servers)
     app.add_typer(group.app)
 app.add_typer(imports.app, name="import")
 app.add_typer(rules.app, name="rules")
+app.add_typer(sandboxes.app, name="sandbox")
 
 
 def main() -> None:

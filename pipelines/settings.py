@@ -67,6 +67,11 @@ class Settings(BaseSettings):
     rules_dir: Path = Field(
         default=PROJECT_ROOT / "dbt" / "seeds" / "default", description="The rule tables (CSV) that are in force."
     )
+    duckdb_memory_limit: str = Field(
+        default="2GB",
+        pattern=r"^[0-9]+(\.[0-9]+)?(MB|GB|MiB|GiB)$",
+        description="So much memory does DuckDB take while costs are added up and models are built; more goes to disk.",
+    )
     ledger_url: SecretStr | None = Field(
         default=None,
         description="A PostgreSQL database for the ledger of a team; without it the ledger is a file in HANDOFF_HOME.",
@@ -352,4 +357,5 @@ def prepare_dbt(*, building_file: Path, rules_dir: Path, as_of: date | None = No
     os.environ["HANDOFF_BUILD_FILE"] = str(building_file)
     os.environ["HANDOFF_RULES_DIR"] = os.path.relpath(rules_dir, PROJECT_ROOT / "dbt")
     os.environ["HANDOFF_AS_OF"] = as_of.isoformat() if as_of else ""  # empty: the variable of dbt_project.yml
+    os.environ["HANDOFF_MEMORY_LIMIT"] = load_settings().duckdb_memory_limit
     os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"

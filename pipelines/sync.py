@@ -265,7 +265,7 @@ def _land_files(run: _Run, imported: FileImport | None) -> None:
     outcome.last_complete_at = outcome.last_complete_at or run.started_at
     address = settings.cost_exports
     if address is not None:
-        _land_file(run, outcome, "cost exports", lambda: open_cost_exports(address, settings))
+        _land_file(run, outcome, "cost exports", lambda: open_cost_exports(address, settings, run.rules))
     inbox = look_into(settings, run.rules, Earlier("files", run.building))
     if inbox.files or inbox.problems:
         _land_file(run, outcome, "inbox", lambda: inbox)

@@ -14,6 +14,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("HANDOFF_SHARED", PROJECT.parent / "shared"))
 
 _SETTINGS = (
+    "DUCKDB_",
     "LEDGER_",
     "NOTIFY_",
     "SNAPSHOT_",

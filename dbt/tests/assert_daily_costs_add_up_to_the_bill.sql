@@ -14,7 +14,7 @@ delivered as (
         {{ month_start('usage_on') }} as month_on,
         currency,
         billed_cost
-    from {{ ref('stg_files__focus_costs') }}
+    from {{ ref('int_imported_costs') }}
 ),
 
 delivered_months as (

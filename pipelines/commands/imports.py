@@ -40,9 +40,9 @@ def import_costs(
     from pipelines.sources.files import open_focus_file
     from pipelines.sources.files_exports import CostExports, open_cost_exports
 
-    def opened(address: str, settings: Settings, _: Rules) -> FileImport:
+    def opened(address: str, settings: Settings, rules: Rules) -> FileImport:
         is_export = address.startswith("s3://") or Path(address).is_dir()
-        return open_cost_exports(address, settings) if is_export else open_focus_file(Path(address))
+        return open_cost_exports(address, settings, rules) if is_export else open_focus_file(Path(address))
 
     for costs in _import_each(files, opened, as_of, "{count:,} rows of {name} are in the cost models."):
         if isinstance(costs, CostExports):

@@ -1,9 +1,8 @@
-"""``handoff sandbox``, ``dashboard`` and ``serve``: what stays up until it is stopped."""
+"""``handoff dashboard`` and ``serve``: what stays up until it is stopped."""
 
 from __future__ import annotations
 
 import os
-import sys
 from typing import Annotated
 
 import typer
@@ -13,35 +12,6 @@ from pipelines.errors import ConfigurationError, HandoffError, file_problem
 from pipelines.settings import ambient_environment
 
 app = typer.Typer()
-
-
-@app.command()
-def sandbox(
-    port: Annotated[int | None, typer.Option(help="Port on 127.0.0.1; default SANDBOX_PORT.")] = None,
-    deals: Annotated[int, typer.Option(help="Add this many healthy deals, to rehearse size.")] = 0,
-    keep: Annotated[bool, typer.Option(help="Remember what is written, in HANDOFF_HOME/sandbox.")] = True,
-) -> None:
-    """Serve the vendors' sandbox on 127.0.0.1 and print its addresses and tokens as environment lines."""
-    from pipelines.sandbox.attachment import state_file
-    from pipelines.sandbox.server import environment_lines, serve
-    from pipelines.sandbox.story import build_state, process_of
-
-    settings, _ = load()
-    state = build_state(process_of(settings.rules_dir), deals=deals)
-    file = state_file(settings.handoff_home) if keep and not deals else None
-    if file is not None:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-
-    def announce(url: str) -> None:
-        for line in environment_lines(url, state):
-            sys.stdout.write(line + "\n")
-        sys.stdout.flush()
-        say(f"The sandbox listens on {url}; stop it with Ctrl-C. Its controls are described in docs/sandbox.md.")
-
-    try:
-        serve(state, port=port or settings.sandbox_port, state_file=file, on_ready=announce)
-    except HandoffError as error:
-        stop(error)
 
 
 @app.command()

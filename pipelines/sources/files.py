@@ -23,7 +23,7 @@ from pipelines.sources.files_cells import SHEET, CellTable, CellTables, cell_tab
 from pipelines.warehouse import sha256_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path, PurePath
 
     from pipelines.sources.files_csv import Quarantined
@@ -36,7 +36,7 @@ BATCH_ROWS: Final = 5_000
 CHARGE_CATEGORIES: Final = frozenset({"Usage", "Purchase", "Tax", "Credit", "Adjustment"})
 
 # our column -> names in FOCUS, newest last; 1.3 renamed the provider
-_COLUMNS: Final[dict[str, tuple[str, ...]]] = {
+COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "billing_account_id": ("BillingAccountId",),
     "billing_period_start": ("BillingPeriodStart",),
     "billing_period_end": ("BillingPeriodEnd",),
@@ -60,7 +60,7 @@ _COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "list_cost": ("ListCost",),
     "tags_json": ("Tags",),
 }
-_REQUIRED: Final = (
+REQUIRED: Final = (
     "billing_account_id",
     "billing_period_start",
     "charge_period_start",
@@ -70,13 +70,13 @@ _REQUIRED: Final = (
     "billing_currency",
     "billed_cost",
 )
-_USED: Final = frozenset(name.lower() for names in _COLUMNS.values() for name in names)
+_USED: Final = frozenset(name.lower() for names in COLUMNS.values() for name in names)
 _TIMES: Final = ("billing_period_start", "billing_period_end", "charge_period_start", "charge_period_end")
 _AMOUNTS: Final = ("billed_cost", "effective_cost", "list_cost")
-_LARGEST_AMOUNT: Final = 10**15
+LARGEST_AMOUNT: Final = 10**15
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 # Columns of AWS's own forms, CUR 2.0 and the older CUR
-_CUR_COLUMNS: Final = frozenset({"line_item_usage_start_date", "lineItem/UsageStartDate", "bill_billing_period_start_date"})
+CUR_COLUMNS: Final = frozenset({"line_item_usage_start_date", "lineItem/UsageStartDate", "bill_billing_period_start_date"})
 
 
 class FileImport(Protocol):
@@ -173,15 +173,15 @@ class FocusFile:
 
     def _typed(self, name: str, line_number: int, cells: Row) -> Row:
         row: Row = {"file_name": name, "file_sha256": self.sha256, "line_number": line_number}
-        for column, names in _COLUMNS.items():
+        for column, names in COLUMNS.items():
             row[column] = next((value for name in names if (value := _cell(cells.get(name))) is not None), None)
-        for column in _REQUIRED:
+        for column in REQUIRED:
             if row[column] is None:
-                raise ValueError(f"{_COLUMNS[column][0]} is empty")
+                raise ValueError(f"{COLUMNS[column][0]} is empty")
         for column in _TIMES:
-            row[column] = _time(_COLUMNS[column][0], row[column])
+            row[column] = _time(COLUMNS[column][0], row[column])
         for column in _AMOUNTS:
-            row[column] = _amount(_COLUMNS[column][0], row[column])
+            row[column] = _amount(COLUMNS[column][0], row[column])
         if row["charge_period_end"] <= row["charge_period_start"]:
             raise ValueError("ChargePeriodEnd is not after ChargePeriodStart")
         if row["charge_category"] not in CHARGE_CATEGORIES:
@@ -201,9 +201,7 @@ def open_focus_file(path: Path, *, name: str | None = None) -> FocusFile:
     place = name or path.name
     if path.suffix == ".parquet":
         header = _parquet_header(path)
-        wrong = _complaint(header, place)
-        if wrong is not None:
-            raise ConfigurationError(wrong)
+        check_columns(header, place)
         found = CellTables([CellTable(place, header, partial(_parquet_rows, path))])
     else:
         found = cell_tables(path, lambda header, where: _complaint(header, where if SHEET in where else place), _USED)
@@ -212,13 +210,20 @@ def open_focus_file(path: Path, *, name: str | None = None) -> FocusFile:
     return FocusFile(path, sha256_of(path), place, found)
 
 
+def check_columns(header: Iterable[str], where: str) -> None:
+    """Check that the columns of the file that people know as ``where`` are those of FOCUS. Raises ConfigurationError that says what is missing."""
+    wrong = _complaint(list(header), where)
+    if wrong is not None:
+        raise ConfigurationError(wrong)
+
+
 def _complaint(header: list[str], where: str) -> str | None:
-    if _CUR_COLUMNS & set(header):
+    if CUR_COLUMNS & set(header):
         return (
             f"{where} is in AWS's own CUR form, which handoff does not read. In AWS Data Exports make an export of the table "
             "FOCUS with AWS columns, and import that one."
         )
-    lacking = [_COLUMNS[column][0] for column in _REQUIRED if not set(_COLUMNS[column]) & set(header)]
+    lacking = [COLUMNS[column][0] for column in REQUIRED if not set(COLUMNS[column]) & set(header)]
     if not lacking:
         return None
     return (
@@ -284,6 +289,6 @@ def _amount(name: str, value: str | None) -> str | None:
         raise ValueError(f"{name} {value!r} is not a number") from error
     if not amount.is_finite():
         raise ValueError(f"{name} {value!r} is not a finite number")
-    if abs(amount) >= _LARGEST_AMOUNT:
+    if abs(amount) >= LARGEST_AMOUNT:
         raise ValueError(f"{name} is too large to be an amount of money")
     return format(amount, "f")

@@ -2,13 +2,14 @@
 
     <export>/metadata/BILLING_PERIOD=2026-11/[<execution>/]<name>-Manifest.json
     <export>/data/BILLING_PERIOD=2026-11/[<execution>/]<name>-00001.snappy.parquet, or .csv.gz
-        -> raw_files.focus_costs, exports
+        -> raw_files.daily_costs (Parquet), focus_costs (CSV), exports
 
 The manifest says which files make up a billing period; AWS writes it after them. Files that it does not name are leftovers of an
 earlier delivery and are not read. Where the export keeps every delivery (CREATE_NEW_REPORT) each execution has a folder, and the newest
 one counts; where it overwrites (OVERWRITE_REPORT) there is none. A period is read when its manifest or one of its files is not what it
-was at the last import, and then replaces what was there of it; other periods stay, also those that are no longer in the bucket.
-Read is the FOCUS table. CUR 2.0 is refused with a sentence.
+was at the last import, or the tags that count are others, and then replaces what was there of it; other periods stay, also those that are
+no longer in the bucket. Charges in Parquet files stay where they lie and are added up there (``files_daily_costs.py``); of a bucket the
+columns for that are fetched. Charges in CSV files are read one by one. Read is the FOCUS table. CUR 2.0 is refused with a sentence.
 https://docs.aws.amazon.com/cur/latest/userguide/dataexports-export-delivery.html
 """
 
@@ -23,20 +24,25 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.errors import ConfigurationError, GarbageAnswer, Unavailable
 from pipelines.sources.files import open_focus_file
+from pipelines.sources.files_daily_costs import add_up, needed_names
 from pipelines.sources.files_stores import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from pipelines.rules import Rules
     from pipelines.settings import Settings
     from pipelines.sources.files_csv import Quarantined
+    from pipelines.sources.files_daily_costs import DailyCosts
     from pipelines.sources.files_stores import Store, StoredFile
     from pipelines.sources.landing import Landing
     from pipelines.transport import Transport
 
 _PERIOD: Final = r"BILLING_PERIOD=(?P<period>\d{4}-\d{2})"
 _MANIFEST: Final = re.compile(rf"(?P<root>(?:.+/)?)metadata/{_PERIOD}/(?:(?P<execution>[^/]+)/)?[^/]*Manifest\.json")
+# Another one lets every period be read again: it is kept in another form than before
+_FORM: Final = "daily"
 _DATA_FILE: Final = re.compile(rf".*\bdata/(?P<path>{_PERIOD}/.+\.(?:parquet|csv|csv\.gz))")
 
 
@@ -55,6 +61,10 @@ class Partition:
         """What the names of its files begin with."""
         return f"{self.export}/BILLING_PERIOD={self.period}"
 
+    def name_of(self, file: StoredFile) -> str:
+        """What people call one of its files by."""
+        return f"{self.export}/{file.path[file.path.index(f'BILLING_PERIOD={self.period}/') :]}"
+
 
 @dataclass
 class CostExports:
@@ -63,6 +73,8 @@ class CostExports:
     path: PurePath
     store: Store
     partitions: list[Partition]
+    tag_keys: list[str]
+    memory: str
     row_count: int = 0
     quarantine: list[Quarantined] = field(default_factory=list)
     read: list[Partition] = field(default_factory=list)
@@ -76,7 +88,7 @@ class CostExports:
     @property
     def places(self) -> list[tuple[str, str]]:
         """The periods that were read."""
-        return [("focus_costs", partition.place) for partition in self.read]
+        return [(table, partition.place) for partition in self.read for table in ("focus_costs", "daily_costs")]
 
     def land(self, landing: Landing, folder: Path) -> None:
         """Read the periods that changed since the last import; they replace what is known of them. Raises VendorError."""
@@ -90,24 +102,20 @@ class CostExports:
         place = "regexp_extract(file_name, '^(.*/BILLING_PERIOD=[0-9-]+)/', 1)"
         landing.keep("focus_costs", f"{place} not in (select unnest(?::varchar[]))", changed)
         place = "export_name || '/BILLING_PERIOD=' || billing_period"
-        landing.keep("exports", f"{place} not in (select unnest(?::varchar[]))", changed)
+        for table in ("exports", "daily_costs"):
+            landing.keep(table, f"{place} not in (select unnest(?::varchar[]))", changed)
         for partition in self.read:
             self._land(partition, landing, folder)
         self._check_that_nothing_moved()
 
     def _land(self, partition: Partition, landing: Landing, folder: Path) -> None:
-        rows, aside = 0, []
-        for stored in partition.files:
-            below = stored.path[stored.path.index(f"BILLING_PERIOD={partition.period}/") :]
-            path = self.store.fetch(stored, folder)
-            file = open_focus_file(path, name=f"{partition.export}/{below}")
-            file.add_to(landing)
-            rows += file.row_count
-            for item in file.quarantine:
-                item.file_name = file.name
-                aside.append(item)
-            if path.is_relative_to(folder):
-                path.unlink()  # the disk need not hold all periods at once
+        parquet = [stored for stored in partition.files if stored.path.endswith(".parquet")]
+        rows, aside, refused = self._read_one_by_one(
+            [file for file in partition.files if file not in parquet], partition, landing, folder
+        )
+        if parquet:
+            added = self._add_up(parquet, partition, landing, folder)
+            rows, aside, refused = rows + added.charge_count, aside + added.quarantine, refused + added.refused_count
         if aside and not rows:
             raise GarbageAnswer(
                 f"No row of {partition.place} could be read (the first: {aside[0].reason}), so nothing was imported. "
@@ -122,12 +130,51 @@ class CostExports:
             "manifest": partition.manifest,
             "file_count": len(partition.files),
             "row_count": rows,
-            "quarantined_count": len(aside),
+            "quarantined_count": refused,
         }
         landing.add("exports", [row], key=("export_name", "billing_period"))
 
+    def _read_one_by_one(
+        self, files: list[StoredFile], partition: Partition, landing: Landing, folder: Path
+    ) -> tuple[int, list[Quarantined], int]:
+        rows = 0
+        aside: list[Quarantined] = []
+        for stored in files:
+            path = self.store.fetch(stored, folder)
+            file = open_focus_file(path, name=partition.name_of(stored))
+            file.add_to(landing)
+            rows += file.row_count
+            for item in file.quarantine:
+                item.file_name = file.name
+                aside.append(item)
+            if path.is_relative_to(folder):
+                path.unlink()  # the disk need not hold all periods at once
+        return rows, aside, len(aside)
+
+    def _add_up(self, files: list[StoredFile], partition: Partition, landing: Landing, folder: Path) -> DailyCosts:
+        paths = {partition.name_of(stored): self.store.fetch_columns(stored, folder, needed_names) for stored in files}
+        added = add_up(
+            paths,
+            export=partition.export,
+            period=partition.period,
+            tag_keys=self.tag_keys,
+            memory=self.memory,
+            folder=folder / "added_up",
+        )
+        landing.add_file("daily_costs", added.file)
+        for item in added.quarantine:
+            landing.set_aside("daily_costs", item.place, item.reason, item.payload)
+        for path in paths.values():
+            if path.is_relative_to(folder):
+                path.unlink()
+        return added
+
     def _check_that_nothing_moved(self) -> None:
-        now = {(found.export, found.period): found.fingerprint for found in _partitions(self.store)} if self.read else {}
+        now = (
+            {(found.export, found.period): found.fingerprint for found in _partitions(self.store, self.tag_keys)}
+            if self.read
+            else {}
+        )
         moved = [
             partition.place for partition in self.read if now.get((partition.export, partition.period)) != partition.fingerprint
         ]
@@ -138,18 +185,18 @@ class CostExports:
             )
 
 
-def open_cost_exports(address: str, settings: Settings) -> CostExports:
+def open_cost_exports(address: str, settings: Settings, rules: Rules) -> CostExports:
     """Look for exports below a folder or an s3:// address. Raises ConfigurationError when there are none."""
-    store = open_store(address, settings)
-    partitions = list(_partitions(store))
+    store, tag_keys = open_store(address, settings), rules.cost_tag_keys
+    partitions = list(_partitions(store, tag_keys))
     if not partitions:
         raise ConfigurationError(
             f"{address} holds no manifest of a cost export. Give the folder or prefix of the export, the one with data and metadata in it."
         )
-    return CostExports(PurePosixPath(store.name), store, partitions)
+    return CostExports(PurePosixPath(store.name), store, partitions, tag_keys, settings.duckdb_memory_limit)
 
 
-def _partitions(store: Store) -> Iterator[Partition]:
+def _partitions(store: Store, tag_keys: list[str]) -> Iterator[Partition]:
     files = store.files()
     newest: dict[tuple[str, str], tuple[str, StoredFile]] = {}
     for file in files.values():
@@ -162,7 +209,8 @@ def _partitions(store: Store) -> Iterator[Partition]:
         content = store.content(manifest)
         listed = tuple(_listed(root, period, manifest, content, files))
         marks = "".join(f"{file.path.removeprefix(root)}\n{file.size}\n{file.mark}\n" for file in listed)
-        fingerprint = hashlib.sha256(content + marks.encode()).hexdigest()
+        form = "\n".join((_FORM, *tag_keys))
+        fingerprint = hashlib.sha256(content + marks.encode() + form.encode()).hexdigest()
         yield Partition(root.rstrip("/") or store.name, period, manifest.path, listed, fingerprint)
 
 

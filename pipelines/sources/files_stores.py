@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -16,6 +17,7 @@ from pipelines.errors import ConfigurationError, HostRefused, Refused, Unavailab
 from pipelines.settings import TOKENS
 from pipelines.sources.aws_answers import error_code
 from pipelines.sources.aws_session import aws_session
+from pipelines.sources.files_ranges import RangedFile, write_columns
 from pipelines.transport import Transport
 from pipelines.transport_adapters import aws_client
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pipelines.settings import Settings
+    from pipelines.sources.files_ranges import Chosen
 
 S3: Final = "s3://"
 _PART_BYTES: Final = 16 * 1024 * 1024
@@ -58,6 +61,9 @@ class Store(Protocol):
     def fetch(self, file: StoredFile, folder: Path) -> Path:
         """Return a file of this machine with the content; it may lie in ``folder``."""
 
+    def fetch_columns(self, file: StoredFile, folder: Path, chosen: Chosen) -> Path:
+        """Return a Parquet file of this machine with the columns that ``chosen`` picks of the file's, or more; it may lie in ``folder``."""
+
 
 class Folder:
     """A folder of this machine."""
@@ -86,6 +92,10 @@ class Folder:
             raise file_problem(error) from error
 
     def fetch(self, file: StoredFile, folder: Path) -> Path:  # noqa: ARG002 - it is here already
+        """Return the file itself."""
+        return self._root / file.path
+
+    def fetch_columns(self, file: StoredFile, folder: Path, chosen: Chosen) -> Path:  # noqa: ARG002 - it is read where it lies
         """Return the file itself."""
         return self._root / file.path
 
@@ -125,31 +135,40 @@ class Bucket:
 
     def content(self, file: StoredFile) -> bytes:
         """Return what a small object holds. Raises VendorError."""
-        return b"".join(self._parts(file))
+        return self._between(file, 0, file.size)
 
     def fetch(self, file: StoredFile, folder: Path) -> Path:
         """Bring an object into ``folder``, part by part. Raises VendorError."""
         target = folder / file.path
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with target.open("wb") as written:
-            for part in self._parts(file):
+            for part in self._parts(file, 0, file.size):
                 written.write(part)
         return target
 
-    def _parts(self, file: StoredFile) -> Iterator[bytes]:
-        for start in range(0, file.size, _PART_BYTES):
-            end = min(start + _PART_BYTES, file.size)
-            with self._in_sentences():
-                answer: dict[str, Any] = self._client.get_object(
-                    Bucket=self._bucket, Key=self._prefix + file.path, Range=f"bytes={start}-{end - 1}", IfMatch=file.mark
-                )
-                part: bytes = answer["Body"].read()
-            if len(part) != end - start:
-                raise Unavailable(
-                    f"S3 sent {len(part):,} bytes of {file.path} where {end - start:,} were asked for, so nothing was imported. "
-                    "Run the import again."
-                )
-            yield part
+    def fetch_columns(self, file: StoredFile, folder: Path, chosen: Chosen) -> Path:
+        """Bring the chosen columns of an object into a file of their own, row group by row group. Raises VendorError."""
+        return write_columns(RangedFile(file.size, partial(self._between, file)), folder / file.path, chosen)
+
+    def _between(self, file: StoredFile, first: int, end: int) -> bytes:
+        return b"".join(self._parts(file, first, end))
+
+    def _parts(self, file: StoredFile, first: int, end: int) -> Iterator[bytes]:
+        for start in range(first, end, _PART_BYTES):
+            yield self._part(file, start, min(start + _PART_BYTES, end))
+
+    def _part(self, file: StoredFile, start: int, end: int) -> bytes:
+        with self._in_sentences():
+            answer: dict[str, Any] = self._client.get_object(
+                Bucket=self._bucket, Key=self._prefix + file.path, Range=f"bytes={start}-{end - 1}", IfMatch=file.mark
+            )
+            part: bytes = answer["Body"].read()
+        if len(part) != end - start:
+            raise Unavailable(
+                f"S3 sent {len(part):,} bytes of {file.path} where {end - start:,} were asked for, so nothing was imported. "
+                "Run the import again."
+            )
+        return part
 
     @contextmanager
     def _in_sentences(self) -> Iterator[None]:

@@ -62,6 +62,10 @@ class Landing:
                 continue
             spill.add(typed)
 
+    def add_file(self, table: str, file: Path) -> None:
+        """Take a Parquet file whose rows have the table's columns and types; none replaces another, nor a row of an earlier load."""
+        self._spills[table].take(file)
+
     def values(self, table: str, *names: str) -> list[Any]:
         """Return a column of what was read so far, or tuples of several; of rows with the same key the last one counts."""
         return [row[0] if len(names) == 1 else row for row in self._spills[table].tuples(*names)]
@@ -139,7 +143,7 @@ class Landing:
         where, values = self._kept[table]
         conditions = [f"({where})"]
         spill = self._spills[table]
-        if spill.files():
+        if spill.key and spill.files():
             names = ", ".join(f'"{name}"' for name in spill.key)
             conditions.append(f"({names}) not in (select ({names}) from {spill.sql()})")
         if self._removed.get(table):

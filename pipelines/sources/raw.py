@@ -409,6 +409,24 @@ RAW_TABLES: Final[dict[str, dict[str, Columns]]] = {
             "tags_json": "text",
             "row_json": "text",  # every column of the row as it was in the file
         },
+        "daily_costs": {  # what the charges of a period's Parquet files came to; the charges stay in the files
+            "export_name": "text",
+            "billing_period": "text",
+            "provider_name": "text",
+            "billing_account_id": "text",
+            "sub_account_id": "text",
+            "sub_account_name": "text",
+            "service_name": "text",
+            "usage_on": "date",  # in UTC
+            "billing_month_on": "date",
+            "charge_category": "text",
+            "billing_currency": "text",
+            "is_negative": "bool",  # charges and credits of a day are not mixed
+            "tags_json": "text",  # the keys of map_cost_tags.csv
+            "line_count": "bigint",
+            "billed_cost": "text",  # decimal string
+            "effective_cost": "text",
+        },
         "usage": {
             "file_name": "text",
             "file_sha256": "text",

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from pipelines.sources.raw import Columns
 
 _ROWS_PER_PAGE: Final = 1_000
+# of files that were taken: their rows are short
+_ROWS_PER_TAKEN_PAGE: Final = 200_000
 # Rows wait in memory until there are so many of them, or their texts are so long
 _ROWS_IN_MEMORY: Final = 500
 _CHARACTERS_IN_MEMORY: Final = 4_000_000
@@ -42,6 +44,13 @@ class Spill:
         self._characters += sum(len(value) for value in row.values() if isinstance(value, str))
         if len(self._rows) >= _ROWS_IN_MEMORY or self._characters >= _CHARACTERS_IN_MEMORY:
             self._write()
+
+    def take(self, file: Path) -> None:
+        """Take a Parquet file of typed rows that have no key: all of them count. It becomes part of this table, which has no other rows."""
+        self.key = ()
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file.rename(self._folder / f"{self._parts}.parquet")
+        self._parts += 1
 
     def files(self) -> list[str]:
         """Return the finished files; what was waiting in memory is in them."""
@@ -80,7 +89,7 @@ class Spill:
         lost = self._lost()
         for name in self.files():
             with parquet.ParquetFile(name) as file:
-                for batch in file.iter_batches(_ROWS_PER_PAGE):
+                for batch in file.iter_batches(_ROWS_PER_PAGE if self.key else _ROWS_PER_TAKEN_PAGE):
                     page = pa.Table.from_batches([batch])
                     if lost is not None:
                         page = page.filter(compute.invert(compute.is_in(page[_ORDER], lost)))
@@ -125,6 +134,8 @@ class Spill:
         return pa.array([order for (order,) in lost], pa.int64())
 
     def _twins(self, rows: str) -> bool:
+        if not self.key:
+            return False
         if self._has_twins is None:
             key = ", ".join(f'"{name}"' for name in self.key)
             with _memory() as connection:

@@ -19,10 +19,11 @@ class Warehouse:
 
     def __init__(self, folder):
         self.folder, self.count, self.building = folder, 0, folder / "wh.duckdb"
+        self.rules = load_rules(PROJECT / "dbt/seeds/default")
 
     def load(self, address, **settings):
         chosen = load_settings(handoff_home=self.folder, _env_file=None, **settings)
-        return self.land(open_cost_exports(str(address), chosen), chosen)
+        return self.land(open_cost_exports(str(address), chosen, self.rules), chosen)
 
     def land(self, costs, settings=None):
         """Import; keep how it went and return what was imported."""
@@ -30,8 +31,7 @@ class Warehouse:
         work = self.folder / f"run-{self.count}"
         prepare_dlt(work)
         settings = settings or load_settings(handoff_home=self.folder, _env_file=None)
-        rules = load_rules(PROJECT / "dbt/seeds/default")
-        errand = Errand(settings, rules, date(2026, 11, 16), None, self.building, work / "landing")
+        errand = Errand(settings, self.rules, date(2026, 11, 16), None, self.building, work / "landing")
         previous = None
         if self.building.exists():
             previous = self.folder / f"published-{self.count}.duckdb"
@@ -49,5 +49,10 @@ class Warehouse:
     def costs(self):
         """Return what each period cost."""
         period = "regexp_extract(file_name, 'BILLING_PERIOD=([0-9-]+)', 1)"
-        sql = f"select {period}, sum(cast(billed_cost as decimal(28, 10))) from raw_files.focus_costs group by 1"
+        sql = f"""
+            select period, sum(cast(billed_cost as decimal(28, 10))) from (
+                select {period} as period, billed_cost from raw_files.focus_costs
+                union all select billing_period, billed_cost from raw_files.daily_costs
+            ) group by 1
+        """
         return dict(self.rows(sql))

@@ -36,7 +36,7 @@ imported as (
         keys.tag_key,
         coalesce({{ json_member('costs.tags', 'keys.tag_key') }}, '') as tag_value,
         costs.billed_cost
-    from {{ ref('stg_files__focus_costs') }} as costs
+    from {{ ref('int_imported_costs') }} as costs
     cross join keys
 ),
 

@@ -36,7 +36,7 @@ imported as (
         billed_cost,
         false as is_estimated,
         coalesce(billing_month_on <> {{ month_start('usage_on') }}, false) as is_late
-    from {{ ref('stg_files__focus_costs') }}
+    from {{ ref('int_imported_costs') }}
 ),
 
 united as (
