@@ -14,6 +14,8 @@ PROJECT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("HANDOFF_SHARED", PROJECT.parent / "shared"))
 
 _SETTINGS = (
+    "HANDOFF_ENGINE",
+    "SPARK_",
     "LEDGER_",
     "NOTIFY_",
     "SNAPSHOT_",
