@@ -203,7 +203,9 @@ class Settings(BaseSettings):
         default=None, description="An address that hears of the start and the end of every sync (healthchecks.io or alike)."
     )
 
-    @field_validator("handoff_home", "rules_dir", "spark_lake_dir", "sheets_service_account_file", "sheets_write_service_account_file")
+    @field_validator(
+        "handoff_home", "rules_dir", "spark_lake_dir", "sheets_service_account_file", "sheets_write_service_account_file"
+    )
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         try:

@@ -116,7 +116,7 @@ def sync(
     Raises Locked when another run holds the home, ConfigurationError when nothing could be begun.
     """
     started_at = clock.now()
-    on_spark = spark_of(settings)  # what cannot be built is not read
+    spark_of(settings)  # refuses, before anything is read, an engine that cannot build it
     run_id = f"{started_at:%Y%m%dT%H%M%S%f}Z-{secrets.token_hex(2)}"
     result = RunResult(run_id, as_of)
     STREAM.run_id = run_id
@@ -131,7 +131,7 @@ def sync(
             going_on = snapshot_store.begin_from_there(settings)
             if going_on is not None:
                 progress.done(going_on)
-            with _begin(settings, rules, result, started_at, progress, on_spark) as run:
+            with _begin(settings, rules, result, started_at, progress) as run:
                 if imported is None:
                     _extract_vendors(run, only or frozenset(rules.vendors))
                 else:
@@ -165,14 +165,7 @@ def sync(
 
 
 @contextmanager
-def _begin(
-    settings: Settings,
-    rules: Rules,
-    result: RunResult,
-    started_at: datetime,
-    progress: Progress,
-    on_spark: SparkPlace | None,
-) -> Iterator[_Run]:
+def _begin(settings: Settings, rules: Rules, result: RunResult, started_at: datetime, progress: Progress) -> Iterator[_Run]:
     """Make the private copy and a fresh working folder; the folder goes when the run ends, the copy stays if it was refused."""
     home = settings.handoff_home
     previous = warehouse.current_version(home)
@@ -184,7 +177,7 @@ def _begin(
     try:
         prepare_dlt(work)
         building = warehouse.begin_private_copy(home)
-        yield _Run(settings, rules, result, started_at, progress, on_spark, previous_file, before, building, work)
+        yield _Run(settings, rules, result, started_at, progress, spark_of(settings), previous_file, before, building, work)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
@@ -347,7 +340,9 @@ def _build(run: _Run) -> None:
     with Ledger.open(run.home) as ledger:
         is_sandbox = {outcome.source: outcome.is_sandbox for outcome in run.result.outcomes}
         closing.bring_in(ledger, run.building, is_sandbox, partial(_readers, run.settings, run.rules))
-    run.progress.step("Building the models" if run.on_spark is None else f"Building the models on Spark at {run.on_spark.master_url}")
+    run.progress.step(
+        "Building the models" if run.on_spark is None else f"Building the models on Spark at {run.on_spark.master_url}"
+    )
     run.result.build = transform.build(
         building_file=run.building,
         rules_dir=run.rules.directory,

@@ -77,4 +77,5 @@ def run_dbt(
         ) from outcome.exception
     if outcome.result is None:
         raise HandoffError(f"dbt gave no result. Its log is in {work_folder / 'dbt_logs'}; please report it.")
-    return list(outcome.result)
+    results: Any = outcome.result
+    return list(results)

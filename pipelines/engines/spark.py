@@ -152,7 +152,9 @@ class _Run:
                 )
                 folder = warehouse.make_private_folder(self.lake / "inputs" / schema / table.strip("_"))
                 values = ", ".join(_exported(name, kind) for name, kind in columns.items())
-                connection.execute(f"""copy (select {values} from "{schema}"."{table}") to '{folder}/part.parquet' (format parquet)""")
+                connection.execute(
+                    f"""copy (select {values} from "{schema}"."{table}") to '{folder}/part.parquet' (format parquet)"""
+                )
                 names = ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
                 self.shapes.execute(f'create schema if not exists "{schema}"')
                 self.shapes.execute(f'create table "{schema}"."{table}" ({names})')
@@ -224,8 +226,8 @@ class _Run:
             for number, node in enumerate(some):
                 count = counts[number]
                 status = "pass" if not count else "warn" if str(node.config.severity).lower() == "warn" else "fail"
-                message = f"Got {count} result{'s' * (count != 1)}, configured to {status} if != 0" if count else None
-                self.built.add(node, status=status, message=message, seconds=(time.monotonic() - began) / len(some))
+                said = f"Got {count} result{'s' * (count != 1)}, configured to {status} if != 0" if count else None
+                self.built.add(node, status=status, message=said, seconds=(time.monotonic() - began) / len(some))
 
     def _failures(self, tests: list[Any]) -> dict[int, int]:
         query = "\nunion all\n".join(
@@ -273,4 +275,3 @@ def _is_of_spark(error: Exception) -> bool:
 def _spark_says(error: Exception) -> str:
     """Return the first line of what Spark said: a page of Java's stack follows it."""
     return one_line(str(error).partition("JVM stacktrace:")[0].partition("\n\tat ")[0])
-

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from sqlglot.schema import MappingSchema
 
-    Rule = Callable[[Any], exp.Expression]
+    Rule = Callable[[Any], Any]
 
 _DATE = exp.DataType.Type.DATE
 _INSTANTS: Final = {exp.DataType.Type.TIMESTAMPTZ, exp.DataType.Type.TIMESTAMPLTZ}
@@ -31,11 +31,21 @@ _INTEGERS: Final = {*exp.DataType.INTEGER_TYPES, exp.DataType.Type.INT128}
 # what sqlglot knows to be a list only by its function
 _LISTS: Final = (exp.Split, exp.Transform, exp.ArrayFilter, exp.RegexpExtractAll)
 # strftime's directives in the letters of Spark's date_format
-_LETTERS: Final = {"%Y": "yyyy", "%m": "MM", "%d": "dd", "%-d": "d", "%B": "MMMM", "%A": "EEEE", "%H": "HH", "%M": "mm", "%S": "ss"}
+_LETTERS: Final = {
+    "%Y": "yyyy",
+    "%m": "MM",
+    "%d": "dd",
+    "%-d": "d",
+    "%B": "MMMM",
+    "%A": "EEEE",
+    "%H": "HH",
+    "%M": "mm",
+    "%S": "ss",
+}
 # What stands at the front of texts that both engines read as a number, a day, an instant
-_NUMBER: Final = r"^\\s*[+-]?([0-9][0-9_]*\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]+)?\\s*$"
-_DAY: Final = r"^\\s*([0-9]+)[-/]([0-9]{1,2})[-/]([0-9]{1,2})(?![0-9]).*$"
-_INSTANT: Final = r"^\\s*[0-9]+-[0-9]{1,2}-[0-9]{1,2}([ T][0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}(\\.[0-9]+)?)?)?\\s*(Z|[+-][0-9:]+|[A-Za-z_/]+)?\\s*$"
+_NUMBER: Final = r"^\s*[+-]?([0-9][0-9_]*\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*$"
+_DAY: Final = r"^\s*([0-9]+)[-/]([0-9]{1,2})[-/]([0-9]{1,2})(?![0-9]).*$"
+_INSTANT: Final = r"^[0-9]+-[0-9]{1,2}-[0-9]{1,2}([ T][0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?| [A-Za-z_/]+)?)?$"
 
 
 class Untranslatable(HandoffError):
@@ -79,11 +89,11 @@ def spark_sql(sql: str, schema: MappingSchema) -> Statement:
     return Statement(_written(tree), tuple(walks))
 
 
-def _written(tree: exp.Expression) -> str:
-    return _rewritten(tree).sql(dialect=Spark, normalize_functions=False, identify=True)
+def _written(tree: Any) -> str:
+    return str(_rewritten(tree).sql(dialect=Spark, normalize_functions=False, identify=True))
 
 
-def _walks_of(tree: exp.Expression) -> Iterator[tuple[str, exp.Expression, exp.Expression]]:
+def _walks_of(tree: Any) -> Iterator[tuple[str, Any, Any]]:
     """Take the walks out of ``tree``; each needs the CTEs that stand before it."""
     ctes = tree.args.get("with_")
     if ctes is None or not ctes.recursive:
@@ -100,7 +110,7 @@ def _walks_of(tree: exp.Expression) -> Iterator[tuple[str, exp.Expression, exp.E
         ctes.set("recursive", False)
 
 
-def _reads(query: exp.Expression, name: str) -> bool:
+def _reads(query: Any, name: str) -> bool:
     return any(table.name == name and not table.db for table in query.find_all(exp.Table))
 
 
@@ -116,7 +126,7 @@ def _by_position(union: exp.SetOperation) -> None:
     union.set("by_name", False)
 
 
-def _selects(side: exp.Expression) -> Iterator[exp.Select]:
+def _selects(side: Any) -> Iterator[Any]:
     if isinstance(side, exp.SetOperation):
         _by_position(side)
         yield from _selects(side.this)
@@ -125,12 +135,14 @@ def _selects(side: exp.Expression) -> Iterator[exp.Select]:
         yield side.unnest()
 
 
-def _bring_subqueries_out(call: exp.Expression) -> None:
+def _bring_subqueries_out(call: Any) -> None:
     """Spark evaluates no subquery within a function over a list: join its one value to the query that asks for it."""
     query = call.find_ancestor(exp.Select)
     for subquery in [] if query is None else list(call.find_all(exp.Subquery)):
         if query.args.get("group") is not None:
-            raise Untranslatable("A function over a list in a grouped query may hold no subquery on Spark: compute its value in a CTE before.")
+            raise Untranslatable(
+                "A function over a list in a grouped query may hold no subquery on Spark: compute its value in a CTE before."
+            )
         name = f"value_{len(query.args.get('joins') or [])}"
         column = subquery.this.named_selects[0]
         value = exp.column(column, table=name)
@@ -144,14 +156,14 @@ def view_name(schema: str, table: str) -> str:
     return f"{schema}__{table}"
 
 
-def _view(table: exp.Table) -> exp.Expression:
+def _view(table: exp.Table) -> Any:
     view = exp.to_table(view_name(table.db, table.name))
     view.set("alias", table.args.get("alias") or exp.TableAlias(this=exp.to_identifier(table.name)))
     view.set("joins", table.args.get("joins"))
     return view
 
 
-def _rewritten(tree: exp.Expression) -> exp.Expression:
+def _rewritten(tree: Any) -> Any:
     """Apply the rules from the leaves up: a rule sees translated arguments, with the types that they had in DuckDB."""
     for node in reversed(list(tree.walk(bfs=False))):
         rule = _ANONYMOUS.get(node.name.lower()) if isinstance(node, exp.Anonymous) else _RULES.get(type(node))
@@ -171,22 +183,19 @@ def _rewritten(tree: exp.Expression) -> exp.Expression:
 
 
 def _call(name: str, *arguments: Any) -> exp.Anonymous:
-    call = exp.Anonymous(this=name, expressions=[_spark(argument) if isinstance(argument, str) else argument for argument in arguments])
+    call = exp.Anonymous(
+        this=name, expressions=[_spark(argument) if isinstance(argument, str) else argument for argument in arguments]
+    )
     call.meta["spark"] = True
     return call
 
 
-def _spark(sql: str) -> exp.Expression:
+def _spark(sql: str) -> Any:
     return exp.maybe_parse(sql, dialect=Spark)
 
 
 def _cast(value: Any, to: str) -> exp.Cast:
     return exp.Cast(this=value, to=exp.DataType.build(to, dialect=Spark, udt=True))
-
-
-def _copy(node: Any) -> Any:
-    new = node.copy()
-    return new
 
 
 def _is(node: Any, *kinds: Any) -> bool:
@@ -195,10 +204,6 @@ def _is(node: Any, *kinds: Any) -> bool:
 
 def _is_text(node: Any) -> bool:
     return node.type is None or node.type.this in {*exp.DataType.TEXT_TYPES, exp.DataType.Type.UNKNOWN, exp.DataType.Type.JSON}
-
-
-def _is_json(node: Any) -> bool:
-    return _is(node, exp.DataType.Type.JSON)
 
 
 # ---- casts ----
@@ -218,7 +223,7 @@ def _plain_type(to: exp.DataType) -> exp.DataType:
     return to
 
 
-def _cast_rule(node: exp.Cast) -> exp.Expression:
+def _cast_rule(node: exp.Cast) -> Any:
     value, to = node.this, node.to
     is_try = isinstance(node, exp.TryCast)
     if isinstance(value, exp.Null):
@@ -250,7 +255,7 @@ def _try_cast(*, this: Any, to: exp.DataType) -> exp.TryCast:
     return exp.TryCast(this=this, to=to, safe=True)
 
 
-def _integer(value: Any, to: exp.DataType, *, is_try: bool) -> exp.Expression:
+def _integer(value: Any, to: exp.DataType, *, is_try: bool) -> Any:
     """DuckDB rounds to an integer, decimals away from zero and doubles to even; Spark cuts the fraction off."""
     if _is(value, exp.DataType.Type.DECIMAL):
         value = _call("round", value)
@@ -259,7 +264,7 @@ def _integer(value: Any, to: exp.DataType, *, is_try: bool) -> exp.Expression:
     return (_try_cast if is_try else exp.Cast)(this=value, to=_plain_type(to))
 
 
-def _rounded(value: Any, scale: int) -> exp.Expression:
+def _rounded(value: Any, scale: int) -> Any:
     """DuckDB rounds a double as it is stored; Spark would round the decimals that it prints."""
     power = f"1e{scale}D"
     return exp.Div(this=_call("round", exp.Mul(this=exp.Paren(this=value), expression=_spark(power))), expression=_spark(power))
@@ -269,19 +274,15 @@ def _spark_if(condition: Any, value: Any) -> exp.Case:
     return exp.Case(ifs=[exp.If(this=condition, true=value)])
 
 
-def _matches(value: Any, pattern: str) -> exp.Expression:
-    return _call("regexp_like", value, _raw(pattern))
+def _matches(value: Any, pattern: str) -> Any:
+    return _call("regexp_like", value, exp.Literal.string(pattern))
 
 
-def _raw(pattern: str) -> exp.Expression:
-    return exp.Literal.string(pattern.replace("\\\\", "\\"))
-
-
-def _cast_of_text(value: Any, to: exp.DataType) -> exp.Expression:
+def _cast_of_text(value: Any, to: exp.DataType) -> Any:
     """Read a text as DuckDB does: Spark knows other spellings of numbers and days, and fewer. What neither reads is null."""
     kind = to.this
     if kind == _DATE:
-        day = _call("regexp_replace", value, _raw(_DAY), "'$1-$2-$3'")
+        day = _call("regexp_replace", value, exp.Literal.string(_DAY), "'$1-$2-$3'")
         return _spark_if(_matches(value.copy(), _DAY), _try_cast(this=day, to=exp.DataType.build("date")))
     if kind in _INSTANTS or kind == exp.DataType.Type.TIMESTAMP:
         return _spark_if(_matches(value.copy(), _INSTANT), _try_cast(this=value, to=_plain_type(to)))
@@ -296,24 +297,30 @@ def _cast_of_text(value: Any, to: exp.DataType) -> exp.Expression:
 # ---- numbers ----
 
 
-def _div(node: exp.Div) -> exp.Expression:
+def _div(node: exp.Div) -> Any:
     return exp.Div(this=_cast(node.this, "double"), expression=_cast(node.expression, "double"))
 
 
-def _avg(node: exp.Avg) -> exp.Expression:
+def _avg(node: exp.Avg) -> Any:
     """DuckDB's mean of decimals is their exact sum by their number; Spark's would be a decimal, and of doubles a sum in any order."""
     if isinstance(node.parent, (exp.Filter, exp.Window)):
-        raise Untranslatable("avg() with a filter or a window has no spelling in Spark yet; give it one in pipelines/engines/spark_sql.py.")
+        raise Untranslatable(
+            "avg() with a filter or a window has no spelling in Spark yet; give it one in pipelines/engines/spark_sql.py."
+        )
     total: Any = _cast(exp.Sum(this=node.this), "double")
     number: Any = exp.Count(this=node.this.copy())
-    scale = node.this.type.expressions[1].name if _is(node.this, exp.DataType.Type.DECIMAL) and len(node.this.type.expressions) > 1 else "0"
+    scale = (
+        node.this.type.expressions[1].name
+        if _is(node.this, exp.DataType.Type.DECIMAL) and len(node.this.type.expressions) > 1
+        else "0"
+    )
     if scale != "0":  # DuckDB divides whole cents by as many hundreds
         cents = exp.Mul(this=exp.Sum(this=node.this.copy()), expression=exp.Literal.number(10 ** int(scale)))
         total, number = _cast(cents, "double"), exp.Paren(this=exp.Mul(this=number, expression=_spark(f"1e{scale}D")))
     return exp.Div(this=total, expression=number)
 
 
-def _round(node: exp.Round) -> exp.Expression:
+def _round(node: exp.Round) -> Any:
     decimals = node.args.get("decimals")
     if not _is(node.this, *_REALS):
         return node
@@ -326,7 +333,7 @@ def _round(node: exp.Round) -> exp.Expression:
 # ---- dates and instants ----
 
 
-def _timezone(node: exp.Anonymous) -> exp.Expression:
+def _timezone(node: exp.Anonymous) -> Any:
     zone, value = node.expressions
     if _is(value, *_INSTANTS):
         local = _cast(value, "timestamp_ntz")
@@ -335,7 +342,7 @@ def _timezone(node: exp.Anonymous) -> exp.Expression:
     return _cast(local if zone.is_string and zone.name == "UTC" else _call("convert_timezone", zone, "'UTC'", local), "timestamp")
 
 
-def _time_to_str(node: exp.TimeToStr) -> exp.Expression:
+def _time_to_str(node: exp.TimeToStr) -> Any:
     return _call("date_format", node.this, exp.Literal.string(spark_format(node.args["format"].name)))
 
 
@@ -346,7 +353,9 @@ def spark_format(strftime: str) -> str:
         directive = strftime[position : position + (3 if strftime.startswith("%-", position) else 2)]
         if directive[0] == "%":
             if directive not in _LETTERS:
-                raise Untranslatable(f"Spark has no spelling of {directive} in strftime yet; give it one in pipelines/engines/spark_sql.py.")
+                raise Untranslatable(
+                    f"Spark has no spelling of {directive} in strftime yet; give it one in pipelines/engines/spark_sql.py."
+                )
             pattern += _LETTERS[directive]
             position += len(directive)
         else:
@@ -360,29 +369,38 @@ def _unit(node: Any) -> str:
     return unit.name.upper() if unit is not None else "DAY"
 
 
-def _date_diff(node: exp.DateDiff) -> exp.Expression:
+def _date_diff(node: exp.DateDiff) -> Any:
     last, first = node.this, node.expression
     match _unit(node):
         case "DAY":
             found: Any = _call("datediff", _cast(last, "date"), _cast(first, "date"))
         case "SECOND":
-            found = exp.Sub(this=_call("unix_seconds", _cast(last, "timestamp")), expression=_call("unix_seconds", _cast(first, "timestamp")))
+            found = exp.Sub(
+                this=_call("unix_seconds", _cast(last, "timestamp")), expression=_call("unix_seconds", _cast(first, "timestamp"))
+            )
         case "MONTH":
             months = [
-                exp.Add(this=exp.Mul(this=_call("year", day.copy()), expression=exp.Literal.number(12)), expression=_call("month", day.copy()))
+                exp.Add(
+                    this=exp.Mul(this=_call("year", day.copy()), expression=exp.Literal.number(12)),
+                    expression=_call("month", day.copy()),
+                )
                 for day in (last, first)
             ]
             found = exp.Sub(this=exp.Paren(this=months[0]), expression=exp.Paren(this=months[1]))
         case unit:
-            raise Untranslatable(f"Spark has no spelling of date_diff('{unit}') yet; give it one in pipelines/engines/spark_sql.py.")
+            raise Untranslatable(
+                f"Spark has no spelling of date_diff('{unit}') yet; give it one in pipelines/engines/spark_sql.py."
+            )
     return _cast(exp.Paren(this=found), "bigint")
 
 
 def _is_interval(node: Any) -> bool:
-    return isinstance(node, exp.Interval) or (isinstance(node, exp.Anonymous) and node.name in {"make_ym_interval", "make_dt_interval"})
+    return isinstance(node, exp.Interval) or (
+        isinstance(node, exp.Anonymous) and node.name in {"make_ym_interval", "make_dt_interval"}
+    )
 
 
-def _add_or_subtract(node: Any) -> exp.Expression:
+def _add_or_subtract(node: Any) -> Any:
     left, right = node.this, node.expression
     if _is(left, _DATE) and _is(right, _DATE) and isinstance(node, exp.Sub):
         return _cast(_call("datediff", left, right), "bigint")
@@ -393,26 +411,32 @@ def _add_or_subtract(node: Any) -> exp.Expression:
     return node
 
 
-def _dayname(node: exp.Dayname) -> exp.Expression:
+def _dayname(node: exp.Dayname) -> Any:
     return _call("date_format", node.this, "'EEEE'")
 
 
-def _extract(node: exp.Extract) -> exp.Expression:
+def _extract(node: exp.Extract) -> Any:
     part = "DAYOFWEEK_ISO" if node.this.name.upper() == "ISODOW" else node.this.name.upper()
     return _cast(exp.Extract(this=exp.var(part), expression=node.expression), "bigint")
 
 
-def _date_trunc(node: Any) -> exp.Expression:
+def _date_trunc(node: Any) -> Any:
     trunc = _call("date_trunc", exp.Literal.string(_unit(node)), node.this)
-    return _cast(trunc, "date") if _is(node.this, _DATE) else _cast(trunc, "timestamp_ntz" if not _is(node.this, *_INSTANTS) else "timestamp")
+    return (
+        _cast(trunc, "date")
+        if _is(node.this, _DATE)
+        else _cast(trunc, "timestamp_ntz" if not _is(node.this, *_INSTANTS) else "timestamp")
+    )
 
 
-def _unix_to_time(node: exp.UnixToTime) -> exp.Expression:
-    return _call("timestamp_micros", _cast(_call("round", exp.Mul(this=exp.Paren(this=node.this), expression=_spark("1000000"))), "bigint"))
+def _unix_to_time(node: exp.UnixToTime) -> Any:
+    return _call(
+        "timestamp_micros", _cast(_call("round", exp.Mul(this=exp.Paren(this=node.this), expression=_spark("1000000"))), "bigint")
+    )
 
 
 def _to_interval(kind: str, *before: str) -> Rule:
-    def rule(node: Any) -> exp.Expression:
+    def rule(node: Any) -> Any:
         amount = node.expressions[0] if isinstance(node, exp.Anonymous) else node.this
         return _call(kind, *before, _cast(amount, "int"))
 
@@ -422,7 +446,7 @@ def _to_interval(kind: str, *before: str) -> Rule:
 # ---- aggregates ----
 
 
-def _filter(node: exp.Filter) -> exp.Expression:
+def _filter(node: exp.Filter) -> Any:
     """Bring a rule's own condition and the query's together: Spark takes one filter."""
     inner = node.this
     for collected in inner.meta.get("collected", ()):
@@ -435,12 +459,12 @@ def _filter(node: exp.Filter) -> exp.Expression:
     return node
 
 
-def _filtered(call: exp.Expression, condition: Any) -> exp.Filter:
+def _filtered(call: Any, condition: Any) -> exp.Filter:
     return exp.Filter(this=call, expression=exp.Where(this=condition))
 
 
 def _arg(name: str) -> Rule:
-    def rule(node: Any) -> exp.Expression:
+    def rule(node: Any) -> Any:
         """DuckDB leaves out rows in which the wanted value is null."""
         is_known = exp.Not(this=exp.Is(this=node.this.copy(), expression=exp.Null()))
         return _filtered(_call(name, node.this, node.expression), is_known)
@@ -448,7 +472,7 @@ def _arg(name: str) -> Rule:
     return rule
 
 
-def _group_concat(node: exp.GroupConcat) -> exp.Expression:
+def _group_concat(node: exp.GroupConcat) -> Any:
     value, order, distinct = node.this, None, False
     if isinstance(value, exp.Order):
         value, order = value.this, value
@@ -465,10 +489,14 @@ def _group_concat(node: exp.GroupConcat) -> exp.Expression:
     return exp.WithinGroup(this=call, expression=exp.Order(expressions=order.expressions))
 
 
-def _distinct_texts(value: Any, order: Any, separator: Any) -> exp.Expression:
+def _distinct_texts(value: Any, order: Any, separator: Any) -> Any:
     """Spark's own listagg(distinct ... order by ...) breaks beside another aggregate of distinct values."""
-    if order is not None and (len(order.expressions) != 1 or order.expressions[0].this != value or order.expressions[0].args.get("desc")):
-        raise Untranslatable("string_agg(distinct x order by ...) is written for Spark where it is ordered by x, from small to large.")
+    if order is not None and (
+        len(order.expressions) != 1 or order.expressions[0].this != value or order.expressions[0].args.get("desc")
+    ):
+        raise Untranslatable(
+            "string_agg(distinct x order by ...) is written for Spark where it is ordered by x, from small to large."
+        )
     found = [_call("collect_set", value.copy()) for _ in range(2)]
     some = exp.GT(this=_call("size", found[0]), expression=exp.Literal.number(0))
     texts = _spark_if(some, _call("array_join", _call("array_sort", found[1]), separator))
@@ -476,7 +504,7 @@ def _distinct_texts(value: Any, order: Any, separator: Any) -> exp.Expression:
     return texts
 
 
-def _order_key(ordered: exp.Ordered) -> list[exp.Expression]:
+def _order_key(ordered: exp.Ordered) -> list[Any]:
     """Return what sorts as ``ordered`` does when it is compared from small to large; nulls come last."""
     value = ordered.this
     missing = exp.Paren(this=exp.Is(this=value.copy(), expression=exp.Null()))
@@ -486,17 +514,19 @@ def _order_key(ordered: exp.Ordered) -> list[exp.Expression]:
         return [missing, exp.Neg(this=_call("unix_date", value))]
     if _is(value, *_INTEGERS, *_REALS, exp.DataType.Type.DECIMAL):
         return [missing, exp.Neg(this=exp.Paren(this=value))]
-    raise Untranslatable("Spark's first(... order by ... desc) is written for numbers and dates only, in pipelines/engines/spark_sql.py.")
+    raise Untranslatable(
+        "Spark's first(... order by ... desc) is written for numbers and dates only, in pipelines/engines/spark_sql.py."
+    )
 
 
-def _first(node: exp.First) -> exp.Expression:
+def _first(node: exp.First) -> Any:
     if not isinstance(node.this, exp.Order):
         return node
     keys = [key for ordered in node.this.expressions for key in _order_key(ordered)]
     return _call("min_by", node.this.this, _call("struct", *keys))
 
 
-def _array_agg(node: exp.ArrayAgg) -> exp.Expression:
+def _array_agg(node: exp.ArrayAgg) -> Any:
     if not isinstance(node.this, exp.Order):
         return _call("collect_list", node.this)
     keys = [key for ordered in node.this.expressions for key in _order_key(ordered)]
@@ -505,7 +535,7 @@ def _array_agg(node: exp.ArrayAgg) -> exp.Expression:
 
 
 def _percentile(name: str) -> Rule:
-    def rule(node: Any) -> exp.Expression:
+    def rule(node: Any) -> Any:
         if isinstance(node.parent, exp.WithinGroup):
             return node
         return exp.WithinGroup(
@@ -518,37 +548,37 @@ def _percentile(name: str) -> Rule:
 # ---- lists, rows out of lists, JSON ----
 
 
-def _array(node: exp.Array) -> exp.Expression:
+def _array(node: exp.Array) -> Any:
     return _call("array", *node.expressions)
 
 
-def _struct(node: exp.Struct) -> exp.Expression:
+def _struct(node: exp.Struct) -> Any:
     arguments: list[Any] = []
     for item in node.expressions:
         arguments += [exp.Literal.string(item.this.name), item.expression]
     return _call("named_struct", *arguments)
 
 
-def _to_json(node: exp.Anonymous) -> exp.Expression:
+def _to_json(node: exp.Anonymous) -> Any:
     return _call("to_json", *node.expressions, "map('ignoreNullFields', 'false')")
 
 
-def _bracket(node: exp.Bracket) -> exp.Expression:
+def _bracket(node: exp.Bracket) -> Any:
     if _is(node.this, exp.DataType.Type.MAP) or not node.expressions[0].is_number:
         return node
     return _call("get", node.this, node.expressions[0])
 
 
-def _series(node: exp.GenerateSeries) -> exp.Expression:
+def _series(node: exp.GenerateSeries) -> Any:
     """DuckDB's list is empty when the end lies before the start; Spark's would count down."""
     start, end, step = node.args["start"], node.args["end"], node.args.get("step")
     arguments = [start, end, *([step] if step is not None else [])]
-    return exp.Case(
-        ifs=[exp.If(this=exp.LTE(this=start.copy(), expression=end.copy()), true=_call("sequence", *arguments))],
-    )
+    counted = exp.If(this=exp.LTE(this=start.copy(), expression=end.copy()), true=_call("sequence", *arguments))
+    nothing = _call("slice", _call("array", start.copy()), "1", "0")
+    return exp.Case(ifs=[counted, exp.If(this=exp.GT(this=start.copy(), expression=end.copy()), true=nothing)])
 
 
-def _rows_of(values: Any, alias: exp.TableAlias, *, is_lateral: bool) -> exp.Expression:
+def _rows_of(values: Any, alias: exp.TableAlias, *, is_lateral: bool) -> Any:
     table, column = alias.this, alias.columns[0] if alias.columns else exp.to_identifier("value")
     query = exp.Select(expressions=[exp.Alias(this=_call("explode", values), alias=column.copy())])
     name = exp.TableAlias(this=table.copy() if table is not None else exp.to_identifier("series"))
@@ -556,11 +586,11 @@ def _rows_of(values: Any, alias: exp.TableAlias, *, is_lateral: bool) -> exp.Exp
     return exp.Lateral(this=subquery, alias=name) if is_lateral else exp.Subquery(this=query, alias=name)
 
 
-def _unnest(node: exp.Unnest) -> exp.Expression:
+def _unnest(node: exp.Unnest) -> Any:
     return _rows_of(node.expressions[0], node.args["alias"], is_lateral=True)
 
 
-def _table(node: exp.Table) -> exp.Expression:
+def _table(node: exp.Table) -> Any:
     """A series in the place of a table."""
     if not isinstance(node.this, exp.Expression) or isinstance(node.this, exp.Identifier):
         return node
@@ -568,12 +598,12 @@ def _table(node: exp.Table) -> exp.Expression:
     return _rows_of(node.this, alias, is_lateral=False)
 
 
-def _json_text(node: Any) -> exp.Expression:
+def _json_text(node: Any) -> Any:
     path = node.expression
     return _call("get_json_object", node.this, exp.Literal.string(path.sql(dialect="duckdb").strip("'")))
 
 
-def _json_array_length(node: exp.Anonymous) -> exp.Expression:
+def _json_array_length(node: exp.Anonymous) -> Any:
     """DuckDB says 0 of what is no array; Spark says null."""
     value = node.expressions[0]
     length = exp.Coalesce(this=_call("json_array_length", value), expressions=[exp.Literal.number(0)])
@@ -583,22 +613,17 @@ def _json_array_length(node: exp.Anonymous) -> exp.Expression:
 # ---- text ----
 
 
-def _java(pattern: Any) -> Any:
-    """RE2's white space has no vertical tab, and its end of a text is the end; Java's differ."""
-    return pattern
-
-
-def _regexp_extract(node: exp.RegexpExtract) -> exp.Expression:
+def _regexp_extract(node: exp.RegexpExtract) -> Any:
     group = node.args.get("group") or exp.Literal.number(0)
-    return _call("regexp_extract", node.this, _java(node.expression), group)
+    return _call("regexp_extract", node.this, node.expression, group)
 
 
-def _regexp_extract_all(node: exp.RegexpExtractAll) -> exp.Expression:
+def _regexp_extract_all(node: exp.RegexpExtractAll) -> Any:
     group = node.args.get("group") or exp.Literal.number(0)
-    return _call("regexp_extract_all", node.this, _java(node.expression), group)
+    return _call("regexp_extract_all", node.this, node.expression, group)
 
 
-def _regexp_replace(node: exp.RegexpReplace) -> exp.Expression:
+def _regexp_replace(node: exp.RegexpReplace) -> Any:
     replacement = node.args.get("replacement") or exp.Literal.string("")
     modifiers = node.args.get("modifiers")
     if not replacement.is_string or (modifiers is not None and modifiers.name != "g"):
@@ -606,39 +631,43 @@ def _regexp_replace(node: exp.RegexpReplace) -> exp.Expression:
     if modifiers is None and not node.expression.name.endswith("$"):
         raise Untranslatable("Spark replaces every match: say 'g', or end the pattern with $.")
     java = replacement.name.replace("$", r"\$").replace("\\1", "$1")
-    return _call("regexp_replace", node.this, _java(node.expression), exp.Literal.string(java))
+    return _call("regexp_replace", node.this, node.expression, exp.Literal.string(java))
 
 
-def _regexp_like(node: exp.RegexpLike) -> exp.Expression:
+def _regexp_like(node: exp.RegexpLike) -> Any:
     flag = node.args.get("flag")
     pattern = node.expression
     if flag is not None:
         pattern = exp.DPipe(this=exp.Literal.string(f"(?{flag.name})"), expression=pattern)
-    return _call("regexp_like", node.this, _java(pattern))
+    return _call("regexp_like", node.this, pattern)
 
 
-def _format(node: exp.Format) -> exp.Expression:
+def _format(node: exp.Format) -> Any:
     if node.this.name != "{:,.2f}":
-        raise Untranslatable(f"Spark has no spelling of format('{node.this.name}') yet; give it one in pipelines/engines/spark_sql.py.")
+        raise Untranslatable(
+            f"Spark has no spelling of format('{node.this.name}') yet; give it one in pipelines/engines/spark_sql.py."
+        )
     return _call("format_number", node.expressions[0], exp.Literal.number(2))
 
 
-def _length(node: exp.Length) -> exp.Expression:
+def _length(node: exp.Length) -> Any:
     is_list = _is(node.this, exp.DataType.Type.ARRAY, exp.DataType.Type.LIST) or isinstance(node.this, _LISTS)
     return _cast(_call("size" if is_list else "char_length", node.this), "bigint")
 
 
-def _in(node: exp.In) -> exp.Expression:
+def _in(node: exp.In) -> Any:
     """Spark compares the columns of a subquery, where DuckDB also compares a row that is one column."""
     query = node.args.get("query")
     select = query.this if query is not None else None
     if isinstance(select, exp.Select) and len(select.expressions) == 1 and isinstance(select.expressions[0].unalias(), exp.Tuple):
-        select.set("expressions", [exp.alias_(item, f"part_{at}") for at, item in enumerate(select.expressions[0].unalias().expressions)])
+        select.set(
+            "expressions", [exp.alias_(item, f"part_{at}") for at, item in enumerate(select.expressions[0].unalias().expressions)]
+        )
     return node
 
 
 def _renamed(name: str) -> Rule:
-    def rule(node: Any) -> exp.Expression:
+    def rule(node: Any) -> Any:
         return _call(name, *node.expressions) if isinstance(node, exp.Anonymous) else _call(name, node.this, *_arguments(node))
 
     return rule
