@@ -7,14 +7,15 @@ from datetime import date
 
 import duckdb
 import pytest
-from project import RULES
 from spark_rows import columns, differences, skip_without_spark
 
 from pipelines import warehouse
 from pipelines.engines import SparkPlace
+from pipelines.settings import PROJECT_ROOT
 from pipelines.transform import build
 
 pytestmark = [pytest.mark.spark, pytest.mark.thorough]
+RULES = PROJECT_ROOT / "dbt" / "seeds" / "default"
 AS_OF = date(2026, 11, 16)
 
 

@@ -7,7 +7,8 @@ import pytest
 from spark_rows import skip_without_spark
 from sqlglot.schema import MappingSchema
 
-from pipelines.engines.spark_sql import Untranslatable, spark_format, spark_sql
+from pipelines.engines.spark_rules import Untranslatable, spark_format
+from pipelines.engines.spark_sql import spark_sql
 
 EMPTY = MappingSchema(dialect="duckdb")
 TEXTS = (
