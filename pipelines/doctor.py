@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from pipelines import warehouse
 from pipelines.clock import today_in
+from pipelines.engines import what_is_missing
 from pipelines.errors import HandoffError, file_problem
 from pipelines.ledger import Ledger
 from pipelines.ledger_store import FILE_NAME as LEDGER_FILE
@@ -61,6 +62,7 @@ def examine(settings: Settings) -> Iterator[Examined]:
     except HandoffError as error:
         yield Examined(False, error.sentence)
         return
+    yield from _engine(settings)
     yield _disk(settings)
     yield from _snapshots(settings)
     yield from _ledger(settings)
@@ -168,6 +170,14 @@ def _was_ever_planned(settings: Settings) -> bool:
             return bool(ledger.plan_rows())
     except (HandoffError, OSError):
         return False  # the ledger's own line says what is wrong with it
+
+
+def _engine(settings: Settings) -> Iterator[Examined]:
+    """Say whether the engine can run here, where it is another than the one that is always there."""
+    if settings.handoff_engine == "duckdb":
+        return
+    missing = what_is_missing(settings)
+    yield Examined(missing is None, missing or f"Engine: Spark at {settings.spark_master_url}; its package and Java are here.")
 
 
 def _disk(settings: Settings) -> Examined:

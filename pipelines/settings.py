@@ -83,6 +83,16 @@ class Settings(BaseSettings):
         default=None, description="Key of that bucket; without it AWS's default chain."
     )
     snapshot_secret_access_key: SecretStr | None = Field(default=None, description="Goes with it.")
+    handoff_engine: Literal["duckdb", "ducklake", "spark"] = Field(
+        default="duckdb", description="What builds the models: DuckDB in this process, or Spark (docs/scaling.md)."
+    )
+    spark_master_url: str = Field(
+        default="local[2]", description="Spark's master: spark://host:7077, or local[2] for two threads of this machine."
+    )
+    spark_lake_dir: Path | None = Field(
+        default=None,
+        description="The folder between handoff and Spark, which every worker sees under the same path; else HANDOFF_HOME/lake.",
+    )
     sandbox_port: int = Field(default=8750, ge=1, le=65535, description="Port of the sandbox on 127.0.0.1.")
     dashboard_port: int = Field(default=8501, ge=1, le=65535, description="Port of the dashboard.")
     dashboard_address: str = Field(
@@ -200,7 +210,9 @@ class Settings(BaseSettings):
         default=None, description="An address that hears of the start and the end of every sync (healthchecks.io or alike)."
     )
 
-    @field_validator("handoff_home", "rules_dir", "sheets_service_account_file", "sheets_write_service_account_file")
+    @field_validator(
+        "handoff_home", "rules_dir", "spark_lake_dir", "sheets_service_account_file", "sheets_write_service_account_file"
+    )
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         try:
@@ -359,3 +371,14 @@ def prepare_dbt(*, building_file: Path, rules_dir: Path, as_of: date | None = No
     os.environ["HANDOFF_AS_OF"] = as_of.isoformat() if as_of else ""  # empty: the variable of dbt_project.yml
     os.environ["HANDOFF_MEMORY_LIMIT"] = load_settings().duckdb_memory_limit
     os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"
+
+
+def prepare_spark() -> None:
+    """Tell Spark which Python its workers on this machine run, before its first import."""
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+
+
+def java_home() -> Path | None:
+    """Return where the environment says that Java is, None when it does not say."""
+    home = os.environ.get("JAVA_HOME")
+    return Path(home) if home else None

@@ -23,6 +23,7 @@ from pipelines.actions import closing, marks
 from pipelines.actions.opening import OpenTargets, Targets
 from pipelines.checks import ShrinkGuard
 from pipelines.drift import record_drift
+from pipelines.engines import spark_of
 from pipelines.errors import ConfigurationError, HandoffError, disk_problem
 from pipelines.extract import COMPLETE, STALE, SourceOutcome, count_rows, land, restore_tables
 from pipelines.ledger import Ledger
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import date, datetime
 
+    from pipelines.engines import SparkPlace
     from pipelines.progress import Progress
     from pipelines.rules import Rules
     from pipelines.sources.files import FileImport
@@ -88,6 +90,7 @@ class _Run:
     result: RunResult
     started_at: datetime
     progress: Progress
+    on_spark: SparkPlace | None
     previous_file: Path | None
     before: dict[str, SourceOutcome]
     building: Path
@@ -113,6 +116,7 @@ def sync(
     Raises Locked when another run holds the home, ConfigurationError when nothing could be begun.
     """
     started_at = clock.now()
+    spark_of(settings)  # refuses, before anything is read, an engine that cannot build it
     run_id = f"{started_at:%Y%m%dT%H%M%S%f}Z-{secrets.token_hex(2)}"
     result = RunResult(run_id, as_of)
     STREAM.run_id = run_id
@@ -173,7 +177,7 @@ def _begin(settings: Settings, rules: Rules, result: RunResult, started_at: date
     try:
         prepare_dlt(work)
         building = warehouse.begin_private_copy(home)
-        yield _Run(settings, rules, result, started_at, progress, previous_file, before, building, work)
+        yield _Run(settings, rules, result, started_at, progress, spark_of(settings), previous_file, before, building, work)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
@@ -336,13 +340,16 @@ def _build(run: _Run) -> None:
     with Ledger.open(run.home) as ledger:
         is_sandbox = {outcome.source: outcome.is_sandbox for outcome in run.result.outcomes}
         closing.bring_in(ledger, run.building, is_sandbox, partial(_readers, run.settings, run.rules))
-    run.progress.step("Building the models")
+    run.progress.step(
+        "Building the models" if run.on_spark is None else f"Building the models on Spark at {run.on_spark.master_url}"
+    )
     run.result.build = transform.build(
         building_file=run.building,
         rules_dir=run.rules.directory,
         work_folder=run.home / "work",
         as_of=run.result.as_of,
         on_node=run.progress.detail,
+        on_spark=run.on_spark,
     )
 
 

@@ -15,6 +15,8 @@ SHARED = Path(os.environ.get("HANDOFF_SHARED", PROJECT.parent / "shared"))
 
 _SETTINGS = (
     "DUCKDB_",
+    "HANDOFF_ENGINE",
+    "SPARK_",
     "LEDGER_",
     "NOTIFY_",
     "SNAPSHOT_",

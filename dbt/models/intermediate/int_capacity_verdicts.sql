@@ -59,14 +59,34 @@ loads as (
     inner join weeks on demand.team = weeks.team and demand.week_on = weeks.week_on
 ),
 
-worst as (
+-- a sum of hours ends in other digits on another engine; of weeks that are equally full the first counts
+ratios as (
     select
         deal_id,
-        max(case when supply_hours > 0 then load_hours / supply_hours else 2 end) as highest_ratio,
-        max_by(week_on, case when supply_hours > 0 then load_hours / supply_hours else 2 end) as tightest_week_on,
-        sum(hours) as hours
+        week_on,
+        hours,
+        round(case when supply_hours > 0 then load_hours / supply_hours else 2 end, 9) as ratio
     from loads
+),
+
+highest as (
+    select
+        deal_id,
+        max(ratio) as ratio,
+        sum(hours) as hours
+    from ratios
     group by deal_id
+),
+
+worst as (
+    select
+        highest.deal_id,
+        max(highest.ratio) as highest_ratio,
+        min(ratios.week_on) as tightest_week_on,
+        max(highest.hours) as hours
+    from highest
+    inner join ratios on highest.deal_id = ratios.deal_id and highest.ratio = ratios.ratio
+    group by highest.deal_id
 ),
 
 asked as (

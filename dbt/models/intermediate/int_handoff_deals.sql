@@ -55,8 +55,8 @@ people_who_left as (
 
 elsewhere as (
     select distinct {{ deal_id_of('named.address') }} as deal_id
-    from {{ ref('int_engagements') }} as engagements
-    cross join {{ deal_addresses("coalesce(engagements.stated_deal_url, '')") }} as named (address)
+    from {{ ref('int_engagements') }} as stated
+    cross join {{ deal_addresses("coalesce(stated.stated_deal_url, '')") }} as named (address)
     where {{ portal_of('named.address') }} <> {{ organisation('hubspot_portal_id') }}
 ),
 
