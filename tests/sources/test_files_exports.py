@@ -292,4 +292,4 @@ def test_of_a_parquet_file_in_a_bucket_the_footer_and_the_columns_that_count_are
     assert warehouse.costs() == {"2026-11": Decimal(3)}
     parts = [part.removeprefix("bytes=").split("-") for kind, key, part in bucket.requests if key.endswith(".parquet") and part]
     fetched = sum(int(end) - int(start) + 1 for start, end in parts)
-    assert 0 < fetched < file.stat().st_size - 400_000
+    assert 0 < fetched < file.stat().st_size / 4  # the footer is looked for in the last 64 kB
