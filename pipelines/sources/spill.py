@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from pipelines.sources.raw import Columns
+    from pipelines.sources.raw_files import Columns
 
 _ROWS_PER_PAGE: Final = 1_000
 # of files that were taken: their rows are short
