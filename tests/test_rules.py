@@ -143,6 +143,7 @@ ROWS_OF_EMPTY_TABLES = {
     "map_hubs_to_deals": "moss,1001,Its hub",
     "map_file_values": "deals,stage_id,Paperwork,1005,Ours",
     "rule_file_sources": "hubspot,No access",
+    "rule_engagement_templates": "default,1201,1202,on_track,Ours",
 }
 
 

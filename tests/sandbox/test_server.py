@@ -292,7 +292,7 @@ def test_the_command_prints_its_lines_serves_and_stops_at_ctrl_c(tmp_path):
     arguments, environment = handoff("sandbox", "--port", str(port), HANDOFF_HOME=str(tmp_path / "home"))
     with subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
-            lines = [process.stdout.readline().strip() for _ in range(27)]
+            lines = [process.stdout.readline().strip() for _ in environment_lines("http://127.0.0.1", fresh_state())]
             keys = {line.split("=", 1)[1] for line in lines if "SERVICE_ACCOUNT_FILE=" in line}
             assert [of_any_process(line) for line in lines] == [
                 of_any_process(line) for line in environment_lines(f"http://127.0.0.1:{port}", fresh_state())

@@ -35,8 +35,11 @@ lacking as (
     select
         needs.rule_id,
         string_agg(
-            concat(gates.source_name, ' is read from files that hold no ', lower(coalesce(fields.vendor_label, held.need)), '.'),
-            ' ' order by held.need
+            concat(
+                gates.source_name, ' is read from files that hold no ',
+                lower(coalesce(fields.vendor_label, trim(held.need))), '.'
+            ),
+            ' ' order by trim(held.need)
         ) as gate_reason
     from needs
     inner join {{ ref('rule_file_sources') }} as file_sources on needs.source = file_sources.source

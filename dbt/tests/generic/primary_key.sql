@@ -1,4 +1,4 @@
-{# Every row has a value and no two rows the same: dbt's `unique` and `not_null` in one question, for most checks are these two. #}
+{# Every row has a value and no two rows the same: dbt's `unique` and `not_null` in one question, most checks are these two. #}
 {% test primary_key(model, column_name) %}
 
 select
