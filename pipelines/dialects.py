@@ -5,7 +5,8 @@ HubSpot https://developers.hubspot.com/docs/api-reference/error-handling, Airtab
 https://support.airtable.com/docs/managing-api-call-limits-in-airtable, Asana https://developers.asana.com/docs/errors, GitHub
 https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api, AWS
 https://docs.aws.amazon.com/cost-management/latest/userguide/ce-api-best-practices.html, Google Sheets
-https://developers.google.com/workspace/sheets/api/limits and, for errors of the token endpoint, RFC 6749 section 5.2.
+https://developers.google.com/workspace/sheets/api/limits and, for errors of the token endpoint, RFC 6749 section 5.2, Sage Intacct
+https://developer.sage.com/intacct/docs/developer-portal/guides/error-handling.
 """
 
 from __future__ import annotations
@@ -328,6 +329,71 @@ class SheetsDialect(Dialect):
         return "sheets" if method == "GET" and self._SPREADSHEET.search(path) else None
 
 
+class IntacctDialect(Dialect):
+    """Sage Intacct: errors below ia::error, at the top or below ia::result; gateway codes GW-...; no Retry-After is documented."""
+
+    name = "Sage Intacct"
+    credential = "INTACCT_CLIENT_SECRET"
+    credential_help = (
+        "Check INTACCT_CLIENT_ID, INTACCT_CLIENT_SECRET and INTACCT_USERNAME (user@company), and that the company's security settings "
+        "authorise the sender id of the application; or unset INTACCT_CLIENT_SECRET to read the sandbox."
+    )
+    scope_help = "Give the web services user of INTACCT_USERNAME the right to list and view invoices (Accounts Receivable)."
+    rate = (2, 1.0)  # no limit is published for one client; an invoice run of a large company is a few dozen calls
+    _LIMIT_SECONDS: ClassVar[float] = 10.0
+    # of the token endpoint: the client, its user or its company is not known
+    _OF_THE_CLIENT: ClassVar[frozenset[str]] = frozenset(
+        {"GW-0011", "GW-0012", "GW-0031", "GW-0036", "GW-0037", "invalid_client", "invalid_grant", "unauthorized_client"}
+    )
+    # what public notes of users say of a right that is lacking, whatever the status
+    _NO_RIGHT: ClassVar[str] = "REST-3007"
+    _QUERY: Final = re.compile(r"/services/core/query/?$")
+
+    def refusal(self, status: int, headers: Mapping[str, str], body: Any, now: datetime) -> Refusal:
+        """Tell a client that is not known, and a right that is lacking, from a query that is declined."""
+        message, codes = self.message(body), self._codes(body)
+        if status == 429:
+            return Refusal("limit", message, self._LIMIT_SECONDS)
+        if status in {400, 401} and codes & self._OF_THE_CLIENT:
+            return Refusal("unauthorized", message)
+        if 400 <= status < 500 and self._NO_RIGHT in codes:
+            return Refusal("forbidden", message)
+        return super().refusal(status, headers, body, now)
+
+    def message(self, body: Any) -> str:
+        """The code and words of the error, then those of its details, which say what was wrong."""
+        error = self._error(body)
+        if error is None:
+            word = body.get("error") if isinstance(body, dict) else None
+            if isinstance(word, str):
+                return ": ".join(str(body[key]) for key in ("error", "error_description") if body.get(key))
+            return super().message(body)
+        parts = [error, *self._details(error)]
+        words = [": ".join(str(part[key]) for key in ("code", "message") if part.get(key)) for part in parts]
+        return "; ".join(word for word in words if word)
+
+    def payload(self, method: str, path: str) -> str | None:
+        """A query answers a list; an error below ia::result, whatever the status, is none."""
+        return "ia::result" if method == "POST" and self._QUERY.search(path) else None
+
+    def _error(self, body: Any) -> dict[str, Any] | None:
+        result = body.get("ia::result") if isinstance(body, dict) else None
+        places = (body, result) if isinstance(result, dict) else (body,)
+        found = (place.get("ia::error") for place in places if isinstance(place, dict))
+        return next((error for error in found if isinstance(error, dict)), None)
+
+    def _details(self, error: dict[str, Any]) -> list[dict[str, Any]]:
+        details = error.get("details")
+        return [part for part in details if isinstance(part, dict)] if isinstance(details, list) else []
+
+    def _codes(self, body: Any) -> set[str]:
+        error = self._error(body)
+        if error is None:
+            word = body.get("error") if isinstance(body, dict) else None
+            return {word} if isinstance(word, str) else set()
+        return {str(part.get("code")) for part in (error, *self._details(error))}
+
+
 DIALECTS: Final[dict[str, type[Dialect]]] = {
     "hubspot": HubspotDialect,
     "airtable": AirtableDialect,
@@ -335,6 +401,7 @@ DIALECTS: Final[dict[str, type[Dialect]]] = {
     "github": GithubDialect,
     "aws": AwsDialect,
     "sheets": SheetsDialect,
+    "intacct": IntacctDialect,
 }
 
 

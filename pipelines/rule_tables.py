@@ -45,6 +45,8 @@ REQUIRED_TABLES: Final[dict[str, tuple[str, ...]]] = {
     "rule_delivery_steps": ("step_key", "step_rank", "step_name", "applies_to"),
     "rule_delivery_evidence": ("step_key", "evidence_key", "evidence_rank", "evidence_name", "source"),
     "rule_issue_states": ("content", "state", "outcome"),
+    "rule_invoice_states": ("state", "is_billed"),
+    "map_invoice_items": ("item", "component"),
     "rule_usage_tiers": ("from_users", "to_users", "price_per_user"),
     "rule_milestone_items": ("name_pattern",),
     "rule_rag_statuses": ("rag", "light", "is_action_needed"),
@@ -290,6 +292,7 @@ _WORDS: Final[dict[str, tuple[str, ...]]] = {
         *("source_stale", "source_read_again", "run_held", "run_failed", "run_published"),
         *("agreement_ends", "finding", "digest_of_team", "digest_of_owner"),
     ),
+    "component": ("membership", "usage", "cloud", "service"),
     "role": ("viewer", "proposer", "approver", "operator"),
 }
 

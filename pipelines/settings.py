@@ -28,9 +28,9 @@ SANDBOX_TOKEN: Final = "sandbox-token"  # noqa: S105
 SANDBOX_WRITE_TOKEN: Final = "sandbox-write-token"  # noqa: S105
 DEMO_AS_OF: Final = date(2026, 11, 16)
 
-Vendor = Literal["hubspot", "airtable", "asana", "github", "aws", "sheets"]
+Vendor = Literal["hubspot", "airtable", "asana", "github", "aws", "sheets", "intacct"]
 # Every vendor that there is code for; ``rules.vendors`` says which of them an organisation uses.
-VENDORS: Final[tuple[Vendor, ...]] = ("hubspot", "airtable", "asana", "github", "aws", "sheets")
+VENDORS: Final[tuple[Vendor, ...]] = ("hubspot", "airtable", "asana", "github", "aws", "sheets", "intacct")
 # The setting that makes a vendor real, and the one with which it is written to
 TOKENS: Final[dict[Vendor, str]] = {
     "hubspot": "hubspot_access_token",
@@ -39,6 +39,7 @@ TOKENS: Final[dict[Vendor, str]] = {
     "github": "github_token",
     "aws": "aws_access_key_id",
     "sheets": "sheets_service_account_file",
+    "intacct": "intacct_client_secret",
 }
 WRITE_TOKENS: Final[dict[Vendor, str]] = {
     "hubspot": "hubspot_write_token",
@@ -178,6 +179,18 @@ class Settings(BaseSettings):
         default="https://oauth2.googleapis.com/token", description="Where a service account gets its access token."
     )
 
+    intacct_client_id: str | None = Field(default=None, description="The client id of the application at Sage Intacct.")
+    intacct_client_secret: SecretStr | None = Field(default=None, description="The secret of that application.")
+    intacct_username: str | None = Field(
+        default=None, description="The web services user that reads the invoices: user@company, or user@company|entity."
+    )
+    intacct_base_url: str = Field(
+        default="https://api.intacct.com/ia/api/v1", description="Address of the REST API of Sage Intacct."
+    )
+    intacct_invoices_from: date | None = Field(
+        default=None, description="Only invoices of this day and later are read from Sage Intacct; empty: all of them."
+    )
+
     cost_exports: str | None = Field(
         default=None, description="A folder or s3://bucket/prefix of AWS Data Exports that every sync reads what changed of."
     )
@@ -222,7 +235,7 @@ class Settings(BaseSettings):
 
     @field_validator(
         *("hubspot_access_token", "hubspot_write_token", "airtable_token", "airtable_write_token", "github_token"),
-        *("asana_access_token", "asana_write_token"),
+        *("asana_access_token", "asana_write_token", "intacct_client_secret"),
         *("github_write_token", "aws_access_key_id", "aws_secret_access_key", "aws_session_token"),
         *("aws_write_access_key_id", "aws_write_secret_access_key", "aws_write_session_token"),
     )
@@ -236,7 +249,7 @@ class Settings(BaseSettings):
     @field_validator(
         *("hubspot_base_url", "airtable_base_url", "asana_base_url", "github_base_url", "aws_endpoint_url_cost_explorer"),
         *("aws_endpoint_url_budgets", "aws_endpoint_url_organizations", "aws_endpoint_url_sts", "aws_endpoint_url_s3"),
-        *("sheets_base_url", "sheets_token_url"),
+        *("sheets_base_url", "sheets_token_url", "intacct_base_url"),
     )
     @classmethod
     def _safe_address(cls, value: str | None) -> str | None:

@@ -35,6 +35,7 @@ _SETTINGS = (
     "GITHUB_PROJECT",
     "AWS_",
     "SHEETS_",
+    "INTACCT_",
 )
 
 

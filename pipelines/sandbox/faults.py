@@ -363,6 +363,24 @@ _REFUSALS: Final[Mapping[str, Mapping[str, tuple[int, dict[str, Any]]]]] = {
         ),
         "403": (403, {"error": {"code": 403, "message": "The caller does not have permission", "status": "PERMISSION_DENIED"}}),
     },
+    "intacct": {
+        "429": (
+            429,
+            {"ia::error": {"code": "GW-0010", "message": "API rate limit exceeded", "details": {"requestId": "sandbox.429"}}},
+        ),
+        "401": (401, {"ia::error": {"code": "GW-0031", "message": "Invalid Token", "details": {"requestId": "sandbox.401"}}}),
+        "403": (
+            403,
+            {
+                "ia::error": {
+                    "code": "operationFailed",
+                    "message": "Query failed",
+                    "details": [{"code": "REST-3007", "message": "You do not have permission to run the operation."}],
+                },
+                "ia::meta": {"totalCount": 1, "totalSuccess": 0, "totalError": 1},
+            },
+        ),
+    },
     "aws": {
         "429": (400, {"__type": "ThrottlingException", "message": "Rate exceeded"}),
         "401": (

@@ -29,6 +29,7 @@ _READS: Final = {
     "hubspot": re.compile(r"/(batch/read|search)/?$"),
     "airtable": re.compile(r"/listRecords/?$"),
     "sheets": re.compile(r"^/token$"),
+    "intacct": re.compile(r"/(oauth2/token|services/core/query)$"),
     "aws": re.compile(r"^/(Get|List|Describe|$)"),  # by operation; STS names its own in the body, and only tells who asks
 }
 

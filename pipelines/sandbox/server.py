@@ -24,6 +24,7 @@ from pipelines.errors import ConfigurationError
 from pipelines.sandbox.connection import HttpProtocol
 from pipelines.sandbox.control import control
 from pipelines.sandbox.gate import Gate
+from pipelines.sandbox.intacct import CLIENT_ID, CLIENT_SECRET, USERNAME
 from pipelines.sandbox.sheets_keys import EDITOR, VIEWER, key_file
 from pipelines.sandbox.world import READ_TOKEN, WRITE_TOKEN, World, read_state
 from pipelines.settings import VENDORS
@@ -118,6 +119,10 @@ def _settings_env(url: str, state: SandboxState) -> dict[str, str]:
         "SHEETS_SPREADSHEET_ID": state.sheets.spreadsheet_id,
         "SHEETS_BASE_URL": f"{url}/sheets",
         "SHEETS_TOKEN_URL": f"{url}/sheets/token",
+        "INTACCT_CLIENT_ID": CLIENT_ID,
+        "INTACCT_CLIENT_SECRET": CLIENT_SECRET,
+        "INTACCT_USERNAME": USERNAME,
+        "INTACCT_BASE_URL": f"{url}/intacct/ia/api/v1",
     }
 
 

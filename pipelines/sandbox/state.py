@@ -94,6 +94,13 @@ class SheetsState:
 
 
 @dataclass
+class IntacctState:
+    """The books of a company: records by object, each with its values by the path that a query names (``invoice.key``)."""
+
+    objects: dict[str, list[Json]] = field(default_factory=dict)  # accounts-receivable/invoice -> [{key, invoiceNumber, ...}]
+
+
+@dataclass
 class SandboxState:
     """Everything behind the sandbox's addresses. ``today`` is the story's frozen date (YYYY-MM-DD)."""
 
@@ -104,3 +111,4 @@ class SandboxState:
     aws: AwsState
     asana: AsanaState = field(default_factory=AsanaState)
     sheets: SheetsState = field(default_factory=SheetsState)
+    intacct: IntacctState = field(default_factory=IntacctState)

@@ -7,6 +7,7 @@ import gzip
 import io
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal, InvalidOperation
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from pipelines.errors import ConfigurationError
@@ -19,6 +20,7 @@ Row = dict[str, Any]
 
 # A quoted cell may run over lines; past this many lines the quote was never closed and only its own line is at fault.
 LINES_PER_ROW: Final = 20
+_LARGEST_AMOUNT: Final = 10**12
 
 
 @dataclass
@@ -46,6 +48,19 @@ def day_of(name: str, text: str) -> date | None:
         return date.fromisoformat(text)
     except ValueError as error:
         raise ValueError(f"{name} {text!r} is not a day like 2026-11-16") from error
+
+
+def money_of(name: str, text: str) -> str | None:
+    """Return the amount in a cell as decimal text, None for an empty one. Raises ValueError that names the column."""
+    if not text:
+        return None
+    try:
+        amount = Decimal(text)
+    except InvalidOperation as error:
+        raise ValueError(f"{name} {text!r} is not a number like 1234.50") from error
+    if not amount.is_finite() or abs(amount) >= _LARGEST_AMOUNT:
+        raise ValueError(f"{name} {text!r} is not an amount of money")
+    return format(amount, "f")
 
 
 def csv_header(path: Path) -> list[str]:

@@ -11,12 +11,11 @@ invoice for several deals has a row for each. A row that does not parse is set a
 from __future__ import annotations
 
 import re
-from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Final
 
 from pipelines.errors import ConfigurationError
 from pipelines.sources.files_cells import cell_tables
-from pipelines.sources.files_csv import day_of
+from pipelines.sources.files_csv import day_of, money_of
 from pipelines.sources.files_table import Row, TableFile
 from pipelines.warehouse import sha256_of
 
@@ -28,7 +27,6 @@ COMPONENTS: Final = frozenset({"membership", "usage", "cloud", "service"})
 _REQUIRED: Final = ("invoice", "date", "amount", "currency")
 _USED: Final = frozenset({*_REQUIRED, "due", "deal", "component", "from", "to", "paid"})
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
-_LARGEST_AMOUNT: Final = 10**12
 
 
 class InvoiceFile(TableFile):
@@ -82,19 +80,7 @@ def _typed(cells: dict[str, str]) -> Row:
         "component": component,
         "service_from_on": first,
         "service_to_on": last,
-        "amount": _amount("amount", cells["amount"]),
-        "paid_amount": _amount("paid", cells.get("paid", "")),
+        "amount": money_of("amount", cells["amount"]),
+        "paid_amount": money_of("paid", cells.get("paid", "")),
         "currency": cells["currency"],
     }
-
-
-def _amount(name: str, text: str) -> str | None:
-    if not text:
-        return None
-    try:
-        amount = Decimal(text)
-    except InvalidOperation as error:
-        raise ValueError(f"{name} {text!r} is not a number like 1234.50") from error
-    if not amount.is_finite() or abs(amount) >= _LARGEST_AMOUNT:
-        raise ValueError(f"{name} {text!r} is not an amount of money")
-    return format(amount, "f")

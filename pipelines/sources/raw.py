@@ -363,6 +363,29 @@ RAW_TABLES: Final[dict[str, dict[str, Columns]]] = {
             "formulas_json": "text",  # {"line": "=..."}: what is reckoned in it, without its header
         },
     },
+    "intacct": {
+        "invoices": {  # of accounts receivable, drafts and reversals too
+            "id": "text",  # the key, by which the lines name it
+            "invoice_number": "text",
+            "issued_on": "date",
+            "due_on": "date",
+            "state": "text",  # rule_invoice_states.csv says which ones count
+            "deal_ref": "text",
+            "amount": "text",  # decimal string, in the invoice's currency
+            "open_amount": "text",  # what of it is still due
+            "currency": "text",
+        },
+        "invoice_lines": {
+            "id": "text",
+            "invoice_key": "text",
+            "line_number": "bigint",  # within its invoice
+            "deal_ref": "text",
+            "item_ref": "text",  # map_invoice_items.csv says which component it is
+            "service_from_on": "date",
+            "service_to_on": "date",
+            "amount": "text",
+        },
+    },
     "files": FILES_TABLES,
 }
 

@@ -130,4 +130,5 @@ SOURCES: Final[dict[Vendor, Callable[[Errand], SourceRun]]] = {
     "github": partial(_open, "github"),
     "aws": partial(_open, "aws"),
     "sheets": partial(_open, "sheets"),
+    "intacct": partial(_open, "intacct"),
 }

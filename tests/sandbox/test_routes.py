@@ -8,7 +8,7 @@ import pytest
 from conftest import PROJECT
 from serving import fresh_state
 
-from pipelines.sandbox import airtable, asana, aws, github, sheets
+from pipelines.sandbox import airtable, asana, aws, github, intacct, sheets
 from pipelines.sandbox.world import World
 
 
@@ -24,6 +24,7 @@ def section(name):
         ("Asana", lambda: asana._Asana(World(fresh_state()))._routes.listed),
         ("GitHub", lambda: github._Github(World(fresh_state()))._routes.listed),
         ("Google Sheets", lambda: sheets._Sheets(World(fresh_state()))._routes.listed),
+        ("Sage Intacct", lambda: intacct._Intacct(World(fresh_state()))._routes.listed),
         ("AWS", lambda: [*aws.OPERATIONS, "sts:GetCallerIdentity"]),
     ],
 )
@@ -34,7 +35,14 @@ def test_every_route_is_documented_and_none_that_is_not_built(name, built):
 
 @pytest.mark.parametrize(
     ("name", "module"),
-    [("Airtable", airtable), ("Asana", asana), ("GitHub", github), ("AWS", aws), ("Google Sheets", sheets)],
+    [
+        ("Airtable", airtable),
+        ("Asana", asana),
+        ("GitHub", github),
+        ("AWS", aws),
+        ("Google Sheets", sheets),
+        ("Sage Intacct", intacct),
+    ],
 )
 def test_every_limit_is_documented_with_its_usual_value(name, module):
     documented = dict(re.findall(r"^\| `(\w+\.\w+)` \| (-?\d+)", section(name), re.MULTILINE))

@@ -87,6 +87,12 @@ class Text:
         # the title is also what the columns are said to be of
         self.got = lambda row: row["title"]
 
+    def _intacct(self):
+        invoice = self._state.intacct.objects["accounts-receivable/invoice"][0]
+        self.table, self.id = "invoices", {"id": invoice["key"]}
+        self.put = lambda value: invoice.update(referenceNumber=value)
+        self.got = lambda row: row["deal_ref"]
+
     def of(self, rows):
         [row] = [row for row in rows[self.table] if self.id.items() <= row.items()]
         return self.got(row)

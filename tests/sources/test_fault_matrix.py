@@ -20,6 +20,7 @@ TITLES = {
     "github": "GitHub",
     "aws": "AWS",
     "sheets": "Google Sheets",
+    "intacct": "Sage Intacct",
 }
 POSITIONS = ("first", "middle", "last")
 # What the fault is when it stays
@@ -50,6 +51,7 @@ SMALL_PAGES = {
     "asana__page_size": 4,
     "github__page_size": 4,
     "aws__page_size": 12,
+    "intacct__page_size": 4,
 }
 
 
@@ -96,6 +98,12 @@ def shorten(state):
         project["items"] = project["items"][:10]
     github.issues = {repository: issues[:10] for repository, issues in github.issues.items()}
     state.aws.costs = state.aws.costs[-60:]
+    books = state.intacct.objects
+    books["accounts-receivable/invoice"] = books["accounts-receivable/invoice"][:11]
+    kept = {invoice["key"] for invoice in books["accounts-receivable/invoice"]}
+    books["accounts-receivable/invoice-line"] = [
+        line for line in books["accounts-receivable/invoice-line"] if line["invoice.key"] in kept
+    ]
 
 
 def place(position, calls):

@@ -19,6 +19,7 @@ LISTS = {
     "github": r"/demo-org/delivery/issues$",
     "aws": r"/ListAccounts$",
     "sheets": r"/v4/spreadsheets/[^/]+$",
+    "intacct": r"/services/core/query$",
 }
 SMALL_PAGES = {
     "hubspot__page_size": 20,
@@ -26,6 +27,7 @@ SMALL_PAGES = {
     "asana__page_size": 20,
     "github__page_size": 7,
     "aws__page_size": 300,
+    "intacct__page_size": 7,
 }
 
 
@@ -51,7 +53,7 @@ def pages_of(reader):
     return len([call for call in reader.calls() if call == max(reader.calls(), key=reader.calls().count)])
 
 
-@pytest.mark.parametrize("vendor", ["hubspot", "airtable", "asana", "github"])
+@pytest.mark.parametrize("vendor", ["hubspot", "airtable", "asana", "github", "intacct"])
 def test_one_row_a_page_is_the_same_as_a_hundred(truth, server, vendor, record_property):
     limits = {f"{vendor}__page_size": 1} | (
         {"hubspot__owners_page": 1, "hubspot__associations_page": 2} if vendor == "hubspot" else {}

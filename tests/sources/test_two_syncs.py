@@ -28,6 +28,7 @@ FILLED = {
     "github": {"issues", "item_values"},
     "aws": {"costs"},
     "sheets": set(),  # likewise
+    "intacct": set(),  # likewise
 }
 
 

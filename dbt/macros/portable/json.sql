@@ -35,7 +35,8 @@
 
 {#
     What a finding saw, as a JSON array: items are (field, value expression, source).
-    `loads` must be joined: one row with <source>_seen_at for each source (int_source_loads).
+    `loads` must be joined: one row with <source>_seen_at for each source (int_source_loads). `engagements` and `invoices` stand for
+    the sources that they are read from.
 #}
 {% macro evidence(items) -%}
     cast(to_json([
@@ -43,7 +44,7 @@
         {
             'field': '{{ field }}',
             'value': cast({{ value }} as varchar),
-            'source': {{ 'loads.engagements_source' if source == 'engagements' else "'" ~ source ~ "'" }},
+            'source': {{ 'loads.' ~ source ~ '_source' if source in ['engagements', 'invoices'] else "'" ~ source ~ "'" }},
             'seen_at': strftime(timezone('UTC', loads.{{ source }}_seen_at), '%Y-%m-%dT%H:%M:%SZ')
         }{{ "," if not loop.last }}
     {%- endfor %}

@@ -46,8 +46,8 @@ unbilled as (
         expected.deal_url as record_url,
         {{ evidence([
             ('expected', 'expected.expected_amount', 'hubspot'),
-            ('invoiced', 'expected.invoiced_amount', 'files'),
-            ('invoices', 'expected.invoice_ids', 'files'),
+            ('invoiced', 'expected.invoiced_amount', 'invoices'),
+            ('invoices', 'expected.invoice_ids', 'invoices'),
         ]) }} as evidence,
         expected.unbilled_amount as amount,
         expected.currency,
@@ -95,8 +95,8 @@ overdue as (
         || ' are open.' as reason,
         overdue_invoices.deal_url as record_url,
         {{ evidence([
-            ('due_on', 'overdue_invoices.due_on', 'files'),
-            ('open', 'overdue_invoices.open_amount', 'files'),
+            ('due_on', 'overdue_invoices.due_on', 'invoices'),
+            ('open', 'overdue_invoices.open_amount', 'invoices'),
         ]) }} as evidence,
         overdue_invoices.open_amount as amount,
         overdue_invoices.currency,
@@ -175,7 +175,7 @@ collected as (
         judged.deal_url as record_url,
         {{ evidence([
             ('amount', 'judged.amount', 'hubspot'),
-            ('paid', 'judged.paid_amount', 'files'),
+            ('paid', 'judged.paid_amount', 'invoices'),
             ('effective_end_on', 'judged.term_end_on', 'hubspot'),
         ]) }} as evidence,
         judged.amount - judged.paid_amount as amount,
@@ -205,8 +205,8 @@ of_no_deal as (
         end || '.' as reason,
         cast(null as varchar) as record_url,
         {{ evidence([
-            ('deal', 'max(invoices.deal_ref)', 'files'),
-            ('invoiced', 'sum(invoices.amount)', 'files'),
+            ('deal', 'max(invoices.deal_ref)', 'invoices'),
+            ('invoiced', 'sum(invoices.amount)', 'invoices'),
         ]) }} as evidence,
         sum(invoices.amount) as amount,
         max(invoices.currency) as currency,
@@ -214,7 +214,7 @@ of_no_deal as (
     from invoices
     cross join loads
     where invoices.deal_id is null
-    group by invoices.invoice_id, loads.files_seen_at
+    group by invoices.invoice_id, loads.invoices_seen_at, loads.invoices_source
 ),
 
 outside as (
@@ -234,8 +234,8 @@ outside as (
         || {{ day_words('max(invoices.term_end_on)') }} || '.' as reason,
         max(invoices.deal_url) as record_url,
         {{ evidence([
-            ('service_from_on', 'min(invoices.service_from_on)', 'files'),
-            ('service_to_on', 'max(invoices.service_to_on)', 'files'),
+            ('service_from_on', 'min(invoices.service_from_on)', 'invoices'),
+            ('service_to_on', 'max(invoices.service_to_on)', 'invoices'),
             ('effective_end_on', 'max(invoices.term_end_on)', 'hubspot'),
         ]) }} as evidence,
         sum(invoices.amount) as amount,
@@ -244,7 +244,7 @@ outside as (
     from invoices
     cross join loads
     where invoices.service_from_on > invoices.term_end_on or invoices.service_to_on < invoices.start_on
-    group by invoices.invoice_id, invoices.deal_id, loads.files_seen_at, loads.hubspot_seen_at
+    group by invoices.invoice_id, invoices.deal_id, loads.invoices_seen_at, loads.invoices_source, loads.hubspot_seen_at
     -- a reversal takes it back
     having sum(invoices.amount) > {{ threshold('billing_rounding_amount') }}
 ),
@@ -289,8 +289,8 @@ doubled as (
         || ' together.' as reason,
         repeated.deal_url as record_url,
         {{ evidence([
-            ('invoices', 'repeated.invoice_ids', 'files'),
-            ('invoiced', 'repeated.billed_amount', 'files'),
+            ('invoices', 'repeated.invoice_ids', 'invoices'),
+            ('invoiced', 'repeated.billed_amount', 'invoices'),
         ]) }} as evidence,
         repeated.billed_amount - repeated.line_amount as amount,
         repeated.currency,

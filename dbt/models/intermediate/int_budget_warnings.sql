@@ -197,8 +197,8 @@ not_passed_on as (
         expected.deal_url as record_url,
         {{ evidence([
             ('net', 'expected.expected_amount', 'aws'),
-            ('invoiced', 'expected.invoiced_amount', 'files'),
-            ('invoices', 'expected.invoice_ids', 'files'),
+            ('invoiced', 'expected.invoiced_amount', 'invoices'),
+            ('invoices', 'expected.invoice_ids', 'invoices'),
         ]) }} as evidence,
         expected.service_from_on as month_on,
         cast(null as decimal(18, 2)) as budget_amount,

@@ -1,9 +1,52 @@
--- One row per line of an imported invoice: the deal that it is for, what of it is open, and how long it has been due. What nobody
--- said was paid is not known, which is not zero.
+-- One row per line of an invoice, of Sage Intacct where rule_sources.csv names it, else of the imported files: the deal that
+-- it is for, what of it is open, and how long it has been due. What nobody said was paid is not known, which is not zero.
+-- Files do not count beside Intacct, because the same invoices would then be there twice.
 with
 
-invoices as (
+read_sources as (
+    select count(*) as source_count
+    from {{ ref('rule_sources') }}
+    where source = 'intacct'
+),
+
+imported as (
     select * from {{ ref('stg_files__invoices') }}
+),
+
+invoices as (
+    select
+        file_name,
+        line_number,
+        invoice_id,
+        issued_on,
+        due_on,
+        deal_ref,
+        deal_id,
+        component,
+        service_from_on,
+        service_to_on,
+        amount,
+        paid_amount,
+        currency
+    from {{ ref('int_read_invoices') }}
+    union all
+    select
+        imported.file_name,
+        imported.line_number,
+        imported.invoice_id,
+        imported.issued_on,
+        imported.due_on,
+        imported.deal_ref,
+        imported.deal_id,
+        imported.component,
+        imported.service_from_on,
+        imported.service_to_on,
+        imported.amount,
+        imported.paid_amount,
+        imported.currency
+    from imported
+    cross join read_sources
+    where read_sources.source_count = 0
 ),
 
 aliases as (

@@ -15,7 +15,12 @@ final as (
         max(case when source = 'github' then last_complete_at end) as github_seen_at,
         max(case when source = 'aws' then last_complete_at end) as aws_seen_at,
         max(case when source = 'files' then last_complete_at end) as files_seen_at,
-        max(case when source = 'sheets' then last_complete_at end) as sheets_seen_at
+        max(case when source = 'sheets' then last_complete_at end) as sheets_seen_at,
+        coalesce(max(case when source = 'intacct' then source end), 'files') as invoices_source,
+        case
+            when bool_or(source = 'intacct') then max(case when source = 'intacct' then last_complete_at end)
+            else max(case when source = 'files' then last_complete_at end)
+        end as invoices_seen_at
     from gates
 )
 

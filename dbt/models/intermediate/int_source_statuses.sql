@@ -1,5 +1,6 @@
--- One row per source. Imported invoices are one, too, and so is the billing sheet: known from the first on, and what was imported
--- counts as read in every run. Where the spreadsheet at Google is read, the billing sheet is as fresh as that.
+-- One row per source. Invoices are one, too, and so is the billing sheet: known from the first imported one on, and what was
+-- imported counts as read in every run. Where the spreadsheet at Google is read, the billing sheet is as fresh as that; where
+-- rule_sources.csv names Sage Intacct, the invoices are as fresh as that, whatever was imported.
 with
 
 statuses as (
@@ -25,6 +26,12 @@ read_columns as (
     from {{ ref('stg_sheets__billing_columns') }}
 ),
 
+read_sources as (
+    select count(*) as source_count
+    from {{ ref('rule_sources') }}
+    where source = 'intacct'
+),
+
 runs as (
     select * from {{ ref('stg_ops__run') }}
 ),
@@ -34,23 +41,42 @@ final as (
         source,
         status,
         last_complete_at,
-        error
+        error,
+        cast(null as varchar) as read_from
     from statuses
     union all
     select
         'invoices' as source,
         'complete' as status,
         runs.started_at as last_complete_at,
-        null as error
+        null as error,
+        null as read_from
     from invoices
+    cross join read_sources
     cross join runs
-    where invoices.invoice_count > 0
+    where invoices.invoice_count > 0 and read_sources.source_count = 0
+    union all
+    select
+        'invoices' as source,
+        case
+            when sources.max_age_hours > 0
+                and runs.started_at > statuses.last_complete_at + to_hours(sources.max_age_hours) then 'stale'
+            else statuses.status
+        end as status,
+        statuses.last_complete_at,
+        statuses.error,
+        statuses.source as read_from
+    from statuses
+    inner join sources on statuses.source = sources.source
+    cross join runs
+    where statuses.source = 'intacct'
     union all
     select
         'billing_sheet' as source,
         'complete' as status,
         runs.started_at as last_complete_at,
-        null as error
+        null as error,
+        null as read_from
     from billing_columns
     cross join read_columns
     cross join runs
@@ -64,7 +90,8 @@ final as (
             else statuses.status
         end as status,
         statuses.last_complete_at,
-        statuses.error
+        statuses.error,
+        statuses.source as read_from
     from statuses
     inner join sources on statuses.source = sources.source
     cross join runs
