@@ -142,6 +142,7 @@ def main(arguments):
     paths = sorted({place.split("::")[0] for number in wanted for place in PROMISES[number][1]})
     os.chdir(PROJECT)
     recorder = Recorder()
+    os.environ.setdefault("SEEDS_OF_PROMISES", "50")
     code = pytest.main(["-q", "-p", "no:cacheprovider", *(path for path in paths if Path(path).exists())], plugins=[recorder])
     sys.stdout.write(table(recorder.rows()) + "\n")
     return code

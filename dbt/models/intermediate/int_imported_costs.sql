@@ -1,5 +1,6 @@
 -- One row per charge of an imported file, or per account, day, service, category, sign and known tags of an export whose charges
--- stay in their files. Where both stand for the same export and period, the earlier form was replaced when the period was read again.
+-- stay in their files. Where both stand for the same export and period, the earlier form was replaced when the period was read
+-- again.
 with
 
 charges as (
