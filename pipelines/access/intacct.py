@@ -9,6 +9,7 @@ https://developer.sage.com/intacct/docs/developer-portal/api-essentials/query-se
 from __future__ import annotations
 
 from contextlib import closing
+from email.utils import format_datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,8 @@ def ask(settings: Settings, rules: Rules, inquiry: Inquiry) -> str:
     counted = []
     with closing(client.transport):
         client.token()
+        told = client.transport.vendor_time
+        inquiry.compare_clocks(format_datetime(told, usegmt=True) if told is not None else None)
         for word in REQUIRED_FIELDS:
             fields = fields_of(rules, word)
             page = inquiry.ask(partial(client.page, fields, size=1))
