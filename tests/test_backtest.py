@@ -100,14 +100,15 @@ def test_rules_check_names_every_mistake_at_once(rules_with_a_shadow, tmp_path):
         (folder / name).write_text(text.replace(old, new, 1), encoding="utf-8")
     done = run(tmp_path, "rules", "check", RULES_DIR=str(folder))
     assert done.returncode == 2
-    # what waits for HG02 has lost its rule
+    # what waits for HG02, and what it needs of files, have lost their rule
     places = (
         "rule_modes.csv, line 2, column mode",
         "rule_thresholds.csv, line",
         "rule_findings.csv, line 3",
         "rule_grace.csv, line 3",
+        "rule_file_needs.csv, line 4",
     )
-    for words in (*places, "4 mistakes"):
+    for words in (*places, "5 mistakes"):
         assert words in done.stderr, words
 
 

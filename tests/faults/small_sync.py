@@ -14,8 +14,8 @@ from datetime import date
 
 import duckdb
 
+from pipelines import rules, transform, warehouse
 from pipelines import sync as syncing
-from pipelines import transform, warehouse
 from pipelines.ledger import Ledger
 from pipelines.rules import load_rules
 from pipelines.settings import PROJECT_ROOT, load_settings
@@ -92,7 +92,7 @@ def _build(*, building_file, **_):
 
 def install():
     """Let ``sync`` read the small vendor only, and build one mart."""
-    syncing.VENDORS = ("hubspot",)
+    rules.VENDORS = ("hubspot",)
     registry.SOURCES["hubspot"] = _open
     transform.build = _build
     syncing.transform.build = _build

@@ -6,8 +6,8 @@ import pytest
 import small_sync
 from command_line import run
 
+from pipelines import rules, transform, warehouse
 from pipelines import sync as syncing
-from pipelines import transform, warehouse
 from pipelines.errors import Unavailable
 from pipelines.settings import load_settings
 from pipelines.sources import registry
@@ -47,7 +47,7 @@ class Vendors:
 @pytest.fixture
 def vendors(monkeypatch):
     vendors = Vendors()
-    monkeypatch.setattr(syncing, "VENDORS", ("hubspot", "airtable"))
+    monkeypatch.setattr(rules, "VENDORS", ("hubspot", "airtable"))
     monkeypatch.setitem(registry.SOURCES, "hubspot", vendors.opener("hubspot", "deals"))
     monkeypatch.setitem(registry.SOURCES, "airtable", vendors.opener("airtable", "records"))
     monkeypatch.setattr(transform, "build", small_sync._build)
