@@ -25,9 +25,9 @@ from pipelines.sources.files_accounts import open_accounts_file
 from pipelines.sources.files_billing_sheet import open_billing_sheet_file
 from pipelines.sources.files_invoices import open_invoice_file
 from pipelines.sources.files_records import open_record_file
+from pipelines.sources.files_several import SeveralFiles
 from pipelines.sources.files_usage import open_usage_file
 from pipelines.sources.people import email_hash
-from pipelines.sources.raw import RAW_TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,13 +35,9 @@ if TYPE_CHECKING:
 
     from pipelines.rules import Rules
     from pipelines.settings import Settings
-    from pipelines.sources.files import FileImport, FocusFile
-    from pipelines.sources.files_accounts import AccountsFile
-    from pipelines.sources.files_csv import Quarantined
-    from pipelines.sources.files_table import TableFile
+    from pipelines.sources.files import FileImport
     from pipelines.sources.landing import Landing
     from pipelines.sources.spill import Earlier
-    from pipelines.transport import Transport
 
 FOLDER: Final = "inbox"
 # a folder of the inbox -> the raw table that its files fill
@@ -57,43 +53,24 @@ _TABLES: Final = {
 
 
 @dataclass
-class Inbox:
+class Inbox(SeveralFiles):
     """The files of the inbox that are not known yet. ``problems`` holds the sentence of each file that cannot be read."""
 
-    path: Path
-    files: list[FocusFile | AccountsFile | TableFile] = field(default_factory=list)
+    files: list[FileImport] = field(default_factory=list)
     problems: dict[str, str] = field(default_factory=dict)
-    transport: Transport | None = None
-
-    @property
-    def row_count(self) -> int:
-        """The sound rows of all files."""
-        return sum(file.row_count for file in self.files)
-
-    @property
-    def quarantine(self) -> list[Quarantined]:
-        """What was set aside of all files."""
-        return [item for file in self.files for item in file.quarantine]
-
-    @property
-    def places(self) -> list[tuple[str, str]]:
-        """Every file that was read; what was said of files that could not be is said anew."""
-        return [place for file in self.files for place in file.places]
 
     def land(self, landing: Landing, folder: Path) -> None:
-        """Read every file; what the inbox has no new file for stays as it is."""
-        for table in RAW_TABLES["files"]:
-            landing.keep(table)
-        for file in self.files:
-            file.land(landing, folder)
+        """Read every file; what the inbox has no new file for stays as it is. What was said of files that cannot be read is said anew."""
+        super().land(landing, folder)
         for place, sentence in self.problems.items():
             landing.set_aside(FOLDER, place, sentence, "")
 
 
 def look_into(settings: Settings, rules: Rules, earlier: Earlier) -> Inbox:
     """Return what lies in the inbox and was not read before; ``earlier`` knows the hashes of what was. Opens no file that is known."""
-    inbox = Inbox(settings.handoff_home / FOLDER)
-    if not inbox.path.is_dir():
+    path = settings.handoff_home / FOLDER
+    inbox = Inbox(path)
+    if not path.is_dir():
         return inbox
     openers: dict[str, Callable[[Path], Any]] = {
         "costs": open_focus_file,
@@ -106,7 +83,7 @@ def look_into(settings: Settings, rules: Rules, earlier: Earlier) -> Inbox:
             for kind in ("deals", "engagements")
         },
     }
-    for place in sorted(inbox.path.iterdir()):
+    for place in sorted(path.iterdir()):
         name = f"{place.name}"
         if name.startswith("."):
             continue

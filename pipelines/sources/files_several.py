@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -21,15 +21,11 @@ if TYPE_CHECKING:
 
 @dataclass
 class SeveralFiles:
-    """Files of one kind, or of several."""
+    """Files of one kind, or of several. ``path`` is what people call them by together."""
 
-    files: Sequence[FileImport]
+    path: PurePath
+    files: Sequence[FileImport] = field(default_factory=list)
     transport: Transport | None = None
-
-    @property
-    def path(self) -> PurePath:
-        """What people call them by together."""
-        return PurePath(f"{len(self.files)} files")
 
     @property
     def row_count(self) -> int:
@@ -68,4 +64,4 @@ def together(files: Sequence[FileImport]) -> FileImport:
         if sha256 and sha256 in contents:
             raise ConfigurationError(f"{file.path} holds the same as {contents[sha256]}. Leave one of the two out.")
         names[file.path.name] = contents[sha256] = file.path
-    return files[0] if len(files) == 1 else SeveralFiles(files)
+    return files[0] if len(files) == 1 else SeveralFiles(PurePath(f"{len(files)} files"), files)

@@ -47,7 +47,7 @@ new_engagements as (
         change_id,
         is_blocked,
         blocked_reason
-    from {{ ref('act_create_airtable_engagements') }}
+    from {{ ref('act_create_engagements') }}
     where system = 'airtable'
 ),
 

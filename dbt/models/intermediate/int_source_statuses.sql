@@ -32,6 +32,17 @@ read_sources as (
     where source = 'intacct'
 ),
 
+-- what is as fresh as the vendor that it is read from
+fresh_as as (
+    select
+        'intacct' as vendor,
+        'invoices' as source
+    union all
+    select
+        'sheets' as vendor,
+        'billing_sheet' as source
+),
+
 runs as (
     select * from {{ ref('stg_ops__run') }}
 ),
@@ -57,21 +68,6 @@ final as (
     where invoices.invoice_count > 0 and read_sources.source_count = 0
     union all
     select
-        'invoices' as source,
-        case
-            when sources.max_age_hours > 0
-                and runs.started_at > statuses.last_complete_at + to_hours(sources.max_age_hours) then 'stale'
-            else statuses.status
-        end as status,
-        statuses.last_complete_at,
-        statuses.error,
-        statuses.source as read_from
-    from statuses
-    inner join sources on statuses.source = sources.source
-    cross join runs
-    where statuses.source = 'intacct'
-    union all
-    select
         'billing_sheet' as source,
         'complete' as status,
         runs.started_at as last_complete_at,
@@ -83,7 +79,7 @@ final as (
     where billing_columns.column_count > 0 and read_columns.column_count = 0
     union all
     select
-        'billing_sheet' as source,
+        fresh_as.source,
         case
             when sources.max_age_hours > 0
                 and runs.started_at > statuses.last_complete_at + to_hours(sources.max_age_hours) then 'stale'
@@ -94,10 +90,11 @@ final as (
         statuses.source as read_from
     from statuses
     inner join sources on statuses.source = sources.source
+    inner join fresh_as on statuses.source = fresh_as.vendor
     cross join runs
     cross join billing_columns
     cross join read_columns
-    where statuses.source = 'sheets' and (read_columns.column_count > 0 or billing_columns.column_count = 0)
+    where fresh_as.vendor <> 'sheets' or read_columns.column_count > 0 or billing_columns.column_count = 0
 )
 
 select * from final

@@ -1,5 +1,5 @@
--- Makes the project of the engagement that a deal at handoff lacks where Asana is the truth, and then links it from the deal.
--- Template, portfolio and first status are those of rule_engagement_templates.csv.
+-- Makes the engagement that a deal at handoff lacks in the store that is the truth for its pipeline, and then links it from the
+-- deal. The project of one in Asana has the template, portfolio and first status of rule_engagement_templates.csv.
 with
 
 gaps as (
@@ -36,34 +36,43 @@ wanted as (
         templates.template_id,
         templates.portfolio_id,
         templates.status_type,
+        stores.store,
         'create:engagement-for-deal-' || gaps.deal_id as create_id,
         case
             when gaps.status <> 'open' then 'a source behind the finding is not complete'
             when handoffs.is_named_in_another_portal
-                then 'an engagement names this deal in another portal; correct that address instead of adding a project'
-            when templates.template_id is null
+                then 'an engagement names this deal in another portal; correct that address instead of adding another one'
+            when stores.store = 'asana' and templates.template_id is null
                 then 'rule_engagement_templates.csv names no template for this pipeline; add its row'
         end as blocked_reason
     from gaps
     inner join deals on gaps.deal_id = deals.deal_id
     inner join {{ ref('int_engagement_stores') }} as stores
-        on deals.pipeline_id = stores.pipeline_id and stores.store = 'asana'
+        on deals.pipeline_id = stores.pipeline_id
     left join handoffs on gaps.deal_id = handoffs.deal_id
     left join templates on deals.pipeline_id = templates.pipeline_id
     where deals.engagement_policy = 'new'
 ),
 
-creations as (
+-- what the new record holds, in the form that its store takes
+requests as (
     select
-        create_id as change_id,
-        finding_id,
-        blocked_reason,
+        create_id,
+        'create_airtable_engagement' as recipe,
+        cast(to_json({
+            'engagement_name': deal_name,
+            'deal_url': deal_url,
+            'status': {{ organisation('new_engagement_status') }},
+            'community_name': community_name,
+            'start_on': cast(start_on as varchar),
+            'end_on': cast(term_end_on as varchar)
+        }) as varchar) as after
+    from wanted
+    where store = 'airtable'
+    union all
+    select
+        create_id,
         'create_asana_engagement' as recipe,
-        'asana' as system,
-        'engagements' as object,
-        cast(null as varchar) as record_id,
-        cast(null as varchar) as field,
-        cast(null as varchar) as before,
         cast(to_json({
             'engagement_name': deal_name,
             'deal_url': deal_url,
@@ -75,33 +84,53 @@ creations as (
             'template': template_id,
             'portfolio': portfolio_id,
             'status_type': status_type
-        }) as varchar) as after,
-        deal_name || ' is in ' || stage_name || ' and has no engagement.' as reason,
-        'medium' as risk,
-        deal_url as natural_key,
-        cast(null as varchar) as depends_on,
-        record_url
+        }) as varchar) as after
     from wanted
+    where store = 'asana'
+),
+
+creations as (
+    select
+        wanted.create_id as change_id,
+        wanted.finding_id,
+        wanted.store,
+        wanted.blocked_reason,
+        requests.recipe,
+        wanted.store as system,
+        'engagements' as object,
+        cast(null as varchar) as record_id,
+        cast(null as varchar) as field,
+        cast(null as varchar) as before,
+        requests.after,
+        wanted.deal_name || ' is in ' || wanted.stage_name || ' and has no engagement.' as reason,
+        'medium' as risk,
+        wanted.deal_url as natural_key,
+        cast(null as varchar) as depends_on,
+        wanted.record_url
+    from wanted
+    inner join requests on wanted.create_id = requests.create_id
 ),
 
 links as (
     select
-        'fill:deal-' || deal_id || ':engagement_url' as change_id,
-        finding_id,
-        blocked_reason,
-        'create_asana_engagement' as recipe,
+        'fill:deal-' || wanted.deal_id || ':engagement_url' as change_id,
+        wanted.finding_id,
+        wanted.store,
+        wanted.blocked_reason,
+        requests.recipe,
         'hubspot' as system,
         'deals' as object,
-        deal_id as record_id,
+        wanted.deal_id as record_id,
         'engagement_url' as field,
-        engagement_url as before,
-        '{created:' || create_id || '.url}' as after,
+        wanted.engagement_url as before,
+        '{created:' || wanted.create_id || '.url}' as after,
         'The deal names the engagement that is created for it, so that both sides find each other.' as reason,
         'low' as risk,
         cast(null as varchar) as natural_key,
-        create_id as depends_on,
-        record_url
+        wanted.create_id as depends_on,
+        wanted.record_url
     from wanted
+    inner join requests on wanted.create_id = requests.create_id
 ),
 
 united as (
@@ -128,7 +157,7 @@ final as (
         natural_key,
         depends_on,
         record_url,
-        'hubspot;asana' as needs,
+        'hubspot;' || store as needs,
         blocked_reason is not null as is_blocked,
         blocked_reason,
         {{ as_of() }} as as_of_on
