@@ -14,7 +14,7 @@ from conftest import PROJECT
 from pipelines.errors import VendorError
 from pipelines.rules import load_rules
 from pipelines.sandbox.faults import fault_from
-from pipelines.sandbox.server import running
+from pipelines.sandbox.server import _settings_env, running
 from pipelines.sandbox.story import build_state
 from pipelines.settings import load_settings
 from pipelines.sources.landing import Landing
@@ -101,6 +101,13 @@ class Reader:
         never_hit = [fault.kind for fault in prepared if not fault.hits]
         assert not never_hit, f"{self.vendor}: prepared and never hit, so nothing was proved: {never_hit}"
         return rows, error
+
+
+def settings_of(prefix, sandbox, home, **given):
+    """Return settings of which those that begin with ``prefix`` point at the sandbox as if it were a real account."""
+    set_up = _settings_env(sandbox.url, sandbox.world.state)
+    names = {name.lower(): value for name, value in set_up.items() if name.startswith(prefix)}
+    return load_settings(handoff_home=home, _env_file=None, **(names | given))
 
 
 def earlier_load(vendor, rows, path):

@@ -11,15 +11,14 @@ import duckdb
 import pytest
 from conftest import PROJECT
 from loop import findings, port_of, run
-from reading import sandbox_in
+from reading import sandbox_in, settings_of
 
 from pipelines.dialects import IntacctDialect
 from pipelines.errors import ConfigurationError, Forbidden, GarbageAnswer, RateLimited, Refused, Unauthorized, Unavailable
 from pipelines.redaction import redacted
 from pipelines.rules import load_rules
-from pipelines.sandbox.server import _settings_env, running
+from pipelines.sandbox.server import running
 from pipelines.sandbox.story import build_state
-from pipelines.settings import load_settings
 from pipelines.sources.intacct import intacct_rows, open_intacct
 from pipelines.sources.intacct_account import AccessToken, application_of
 from pipelines.sources.landing import Landing
@@ -46,12 +45,7 @@ def _in_no_politeness(monkeypatch):
 
 
 def real(sandbox, tmp_path, **given):
-    names = {
-        name.lower(): value
-        for name, value in _settings_env(sandbox.url, sandbox.world.state).items()
-        if name.startswith("INTACCT_")
-    }
-    return load_settings(handoff_home=tmp_path, _env_file=None, **(names | given))
+    return settings_of("INTACCT_", sandbox, tmp_path, **given)
 
 
 def opened(sandbox, tmp_path, **given):

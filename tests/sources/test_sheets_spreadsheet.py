@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from conftest import PROJECT
 from loop import findings, run
-from reading import sandbox_in
+from reading import sandbox_in, settings_of
 
 from pipelines import clock
 from pipelines.dialects import SheetsDialect
@@ -18,9 +18,7 @@ from pipelines.errors import ConfigurationError, Forbidden, NotFound, RateLimite
 from pipelines.ledger import Ledger
 from pipelines.redaction import redacted
 from pipelines.rules import load_rules
-from pipelines.sandbox.server import _settings_env
 from pipelines.sandbox.sheets_keys import EDITOR, VIEWER, key_file
-from pipelines.settings import load_settings
 from pipelines.sources import sheets_grid
 from pipelines.sources.files_billing_sheet import open_billing_sheet_file
 from pipelines.sources.landing import Landing
@@ -50,12 +48,7 @@ def _in_no_politeness(monkeypatch):
 
 
 def real(sandbox, tmp_path, **given):
-    names = {
-        name.lower(): value
-        for name, value in _settings_env(sandbox.url, sandbox.world.state).items()
-        if name.startswith("SHEETS_")
-    }
-    return load_settings(handoff_home=tmp_path, _env_file=None, **(names | given))
+    return settings_of("SHEETS_", sandbox, tmp_path, **given)
 
 
 def landed(sandbox, tmp_path, **given):
