@@ -177,7 +177,7 @@ def _engine(settings: Settings) -> Iterator[Examined]:
     if settings.handoff_engine == "duckdb":
         return
     missing = what_is_missing(settings)
-    yield Examined(missing is None, missing or f"Engine: Spark at {settings.spark_master_url}; its package and Java are here.")
+    yield Examined(missing is None, missing or f"Engine: {settings.handoff_engine}, and what it needs is here.")
 
 
 def _disk(settings: Settings) -> Examined:

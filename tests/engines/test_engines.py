@@ -40,22 +40,31 @@ def test_ducklake_is_not_built_yet_and_says_so(home):
         spark_of(engine(home, handoff_engine="ducklake"))
 
 
-def test_spark_without_its_package_names_what_to_install(home, monkeypatch):
+def test_spark_is_refused_before_anybody_installs_something_for_it(home, monkeypatch):
     monkeypatch.setattr(java.importlib.util, "find_spec", lambda _name: None)
-    assert "pyspark, which is not installed" in (what_is_missing(engine(home, handoff_engine="spark")) or "")
+    sentence = what_is_missing(engine(home, handoff_engine="spark"))
+    assert sentence is not None
+    assert "Unset HANDOFF_ENGINE" in sentence
+    with pytest.raises(ConfigurationError, match="is refused"):
+        spark_of(engine(home, handoff_engine="spark"))
 
 
-def test_spark_without_java_names_what_to_install(home, monkeypatch, tmp_path):
+def test_spark_without_its_package_names_what_to_install(monkeypatch):
+    monkeypatch.setattr(java.importlib.util, "find_spec", lambda _name: None)
+    assert "pyspark, which is not installed" in (java.what_spark_lacks() or "")
+
+
+def test_spark_without_java_names_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setattr(java.importlib.util, "find_spec", lambda _name: object())
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
-    assert "openjdk-17-jre-headless" in (what_is_missing(engine(home, handoff_engine="spark")) or "")
+    assert "openjdk-17-jre-headless" in (java.what_spark_lacks() or "")
 
 
-def test_a_java_that_is_too_old_is_named(home, monkeypatch, tmp_path):
+def test_a_java_that_is_too_old_is_named(monkeypatch, tmp_path):
     program = tmp_path / "bin" / "java"
     program.parent.mkdir()
     program.write_text("#!/bin/sh\necho 'openjdk version \"11.0.2\"' >&2\n", encoding="utf-8")
     program.chmod(0o700)
     monkeypatch.setattr(java.importlib.util, "find_spec", lambda _name: object())
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
-    assert "11.0.2" in (what_is_missing(engine(home, handoff_engine="spark")) or "")
+    assert "11.0.2" in (java.what_spark_lacks() or "")
