@@ -59,7 +59,7 @@ check: $(SETUP) ## Lint Python and SQL, check types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/sqlfluff lint dbt
+	$(BIN)/sqlfluff lint --processes 2 dbt
 
 promises: $(SETUP) ## Try every promise and print what held, as docs/promises.md has it (takes long)
 	$(BIN)/python tests/promises.py
