@@ -58,6 +58,14 @@ def land(
 
     A failure of any kind leaves the tables as the last complete load left them.
     """
+    # While one connection is open, the others that reading and loading need cost nothing; else each opens and checkpoints the file.
+    with duckdb.connect(str(building_file)):
+        _land(outcome, open_source, building_file, previous_file, work)
+
+
+def _land(
+    outcome: SourceOutcome, open_source: Callable[[], SourceRun], building_file: Path, previous_file: Path | None, work: Path
+) -> None:
     began = time.monotonic()
     run = None
     try:

@@ -57,8 +57,9 @@ def run_dbt(
         *("--target-path", str(work_folder / "dbt_target")),
         *("--log-path", str(work_folder / "dbt_logs")),
         *choice,
-        "--quiet",
-        # what a build says of each node, and not the 100,000 lines of its every step; nobody reads the manifest as JSON either
+        # what a build says of each node goes to the log, and not the 100,000 lines of its every step; nobody sees its standard output,
+        # and nobody reads the manifest as JSON
+        *("--log-level", "none"),
         *("--log-level-file", "info"),
         "--no-write-json",
     ]
