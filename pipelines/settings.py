@@ -377,9 +377,13 @@ def _share_one_arena() -> None:
         mallopt(_M_ARENA_MAX, 1)
 
 
-def prepare_dbt(*, building_file: Path, rules_dir: Path, as_of: date | None = None) -> None:
-    """Tell dbt where the private copy and the rule tables are, which day the reports speak of, and that its telemetry stays off."""
-    os.environ["HANDOFF_BUILD_FILE"] = str(building_file)
+def prepare_dbt(*, building_file: Path, work_folder: Path, rules_dir: Path, as_of: date | None = None) -> None:
+    """Tell dbt where the private copy and the rule tables are, which day the reports speak of, and that its telemetry stays off.
+
+    dbt parses everything anew (ten seconds) when the path of its database changes. Seen from ``work_folder``, where it is run, the private
+    copy has the same path in every home, so one that was copied, moved or restored is not parsed anew.
+    """
+    os.environ["HANDOFF_BUILD_FILE"] = os.path.relpath(building_file.resolve(), work_folder.resolve())
     os.environ["HANDOFF_RULES_DIR"] = os.path.relpath(rules_dir, PROJECT_ROOT / "dbt")
     os.environ["HANDOFF_AS_OF"] = as_of.isoformat() if as_of else ""  # empty: the variable of dbt_project.yml
     os.environ["HANDOFF_MEMORY_LIMIT"] = load_settings().duckdb_memory_limit

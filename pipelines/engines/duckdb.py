@@ -64,7 +64,8 @@ def run_dbt(
         "--no-write-json",
     ]
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
+        # where the path of the private copy, as prepare_dbt gives it, begins
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.chdir(work_folder):
             outcome = dbtRunner(callbacks=[watch]).invoke(arguments)
     finally:
         DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]

@@ -19,7 +19,7 @@ _RUN_DBT = """
 import sys
 from pathlib import Path
 from pipelines.settings import prepare_dbt
-prepare_dbt(building_file=Path(sys.argv[1]), rules_dir=Path(sys.argv[2]))
+prepare_dbt(building_file=Path(sys.argv[1]), work_folder=Path.cwd(), rules_dir=Path(sys.argv[2]))
 from dbt.cli.main import dbtRunner
 outcome = dbtRunner().invoke(sys.argv[3:])
 raise SystemExit(0 if outcome.result is not None else str(outcome.exception))

@@ -31,7 +31,8 @@ from datetime import date
 from pathlib import Path
 from pipelines.transform import build
 folder = Path(sys.argv[1])
-built = build(building_file=folder / "wh.duckdb", rules_dir=Path(sys.argv[2]), work_folder=folder, as_of=date.fromisoformat(sys.argv[3]))
+file, work, day = folder / "warehouse/building/wh.duckdb", folder / "work", date.fromisoformat(sys.argv[3])
+built = build(building_file=file, rules_dir=Path(sys.argv[2]), work_folder=work, as_of=day)
 problems = [*built.errors, *built.failed_checks]
 raise SystemExit("\\n".join(problems) if problems else 0)
 """
@@ -40,8 +41,11 @@ raise SystemExit("\\n".join(problems) if problems else 0)
 def marts(home, folder, zone, day):
     """Build the models of a snapshot on a machine in ``zone``; return the rows of every mart."""
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    shutil.copyfile(warehouse.current_version(home) / warehouse.FILE_NAME, folder / "wh.duckdb")
+    # laid out as a home is, so that dbt takes what it parsed there
+    file = folder / "warehouse/building/wh.duckdb"
+    file.parent.mkdir(parents=True)
+    shutil.copyfile(warehouse.current_version(home) / warehouse.FILE_NAME, file)
+    shutil.copytree(home / "work/dbt_target", folder / "work/dbt_target")
     done = subprocess.run(
         [sys.executable, "-c", _BUILD, str(folder), str(RULES), day],
         env=os.environ | {"TZ": zone, "PYTHONPATH": str(PROJECT)},
@@ -51,7 +55,7 @@ def marts(home, folder, zone, day):
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    with duckdb.connect(str(folder / "wh.duckdb"), read_only=True) as connection:
+    with duckdb.connect(str(file), read_only=True) as connection:
         connection.execute("set TimeZone = 'UTC'")
         names = connection.execute("select table_name from information_schema.tables where table_schema = 'marts'").fetchall()
         return {name: sorted(map(str, connection.execute(f'select * from marts."{name}"').fetchall())) for (name,) in names}
