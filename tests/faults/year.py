@@ -1,13 +1,15 @@
-"""A year of daily runs that nobody looks at: ``.venv/bin/python tests/faults/year.py FOLDER [--short]``.
+"""A year of daily runs that nobody looks at: ``.venv/bin/python tests/faults/year.py FOLDER [--short | --every DAYS]``.
 
 Each day is a process of its own, forked from this one, in which the clock stands at that day and the vendors are a sandbox that holds
 what they knew then. It runs what a schedule runs (``handoff sync``, on Mondays ``handoff notify --digest``) and nothing else. On about
-every third day something goes wrong. The year takes hours and can be stopped at any time: the same command goes on with the next day.
-FOLDER/days.jsonl has a line for each day; at the end ``judged`` says whether the year held what it must (tests/faults/test_year.py).
+every third day something goes wrong. The year takes hours and can be stopped at any time: the same command goes on with the next day, with
+``--every`` with every so-manieth one, for who has less time. FOLDER/days.jsonl has a line for each day; at the end ``judged`` says whether
+the year held what it must (tests/faults/test_year.py).
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import random
@@ -18,7 +20,7 @@ import time
 import traceback
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -63,12 +65,13 @@ class Day:
 
 
 _SEED, _STRIDE = 1, 52
+# by the number of the day, one of those that a short year visits
 _SHORT_TROUBLES = {
-    1: Trouble("killed", number=600),
-    2: Trouble("down", "github"),
-    3: Trouble("full disk", number=80),
-    4: Trouble("partial", "hubspot", 6),
-    5: Trouble("deaf"),
+    1 * _STRIDE: Trouble("killed", number=600),
+    2 * _STRIDE: Trouble("down", "github"),
+    3 * _STRIDE: Trouble("full disk", number=80),
+    4 * _STRIDE: Trouble("partial", "hubspot", 6),
+    5 * _STRIDE: Trouble("deaf"),
 }
 
 
@@ -91,22 +94,21 @@ def troubles(seed):
 class Schedule:
     """Runs the days of a year over one home; a short one visits eight of them, of which five go wrong."""
 
-    def __init__(self, folder, seed=_SEED, *, is_short=False):
-        """Go on where FOLDER/days.jsonl ends."""
+    def __init__(self, folder, seed=_SEED, *, every=1, is_short=False):
+        """Go on where FOLDER/days.jsonl ends, with ``every`` so-manieth day and the last one."""
         self.folder, self.home = folder, folder / "home"
         self.year = Year(seed)
-        self.numbers = sorted({*range(0, DAYS, _STRIDE if is_short else 1), DAYS - 1})
         self.troubles = _SHORT_TROUBLES if is_short else troubles(seed)
         self.log = folder / "days.jsonl"
         self.past = [_day(line) for line in self.log.read_text().splitlines()] if self.log.exists() else []
+        newest = (date.fromisoformat(self.past[-1].day) - FIRST).days if self.past else -every
+        self.coming = sorted({*range(newest + every, DAYS, every), max(newest + 1, DAYS - 1)} - {DAYS})
 
     def run(self):
         """Run every day that was not run yet; yield what became of each."""
         with receiver(self.folder) as address:
-            for position in range(len(self.past), len(self.numbers)):
-                day = FIRST + timedelta(self.numbers[position])
-                trouble = self.troubles.get(position, Trouble())
-                done = self._day(day, trouble, address)
+            for number in self.coming:
+                done = self._day(FIRST + timedelta(number), self.troubles.get(number, Trouble()), address)
                 self.past.append(done)
                 with self.log.open("a") as file:
                     file.write(json.dumps(asdict(done)) + "\n")
@@ -291,8 +293,12 @@ def _count(home):
 def prepare():
     """Import once what every day needs; nothing of it starts a thread."""
     import apprise  # noqa: F401
+    import boto3  # noqa: F401
     import dbt.adapters.duckdb.connections
     import dbt.cli.main  # noqa: F401
+    import hubspot  # noqa: F401
+    import pandas as pd  # noqa: F401
+    import pyairtable  # noqa: F401
     import pyarrow as pa  # noqa: F401
 
     import pipelines.cli
@@ -303,10 +309,15 @@ def prepare():
 
 def main(arguments):
     """Run the year in the folder that is given, and judge it when it is over."""
-    folder = Path(arguments[0]).resolve()
+    parser = argparse.ArgumentParser(prog="year.py", description="Run a year of daily syncs and judge it.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--short", action="store_true", help="eight days, five of which go wrong")
+    parser.add_argument("--every", type=int, default=1, metavar="DAYS", help="go on with every so-manieth day only")
+    asked = parser.parse_args(arguments)
+    folder = asked.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     prepare()
-    schedule = Schedule(folder, is_short="--short" in arguments)
+    schedule = Schedule(folder, every=_STRIDE if asked.short else asked.every, is_short=asked.short)
     for day in schedule.run():
         trouble = f"{day.trouble.kind} {day.trouble.vendor}".strip()
         sys.stdout.write(
