@@ -1,4 +1,4 @@
-"""A year of daily runs that nobody looks at: ``.venv/bin/python tests/faults/year.py FOLDER [--short | --every DAYS]``.
+"""A year of daily runs that nobody looks at: ``.venv/bin/python tests/faults/year.py FOLDER [--short | --every DAYS | --judge]``.
 
 Each day is a process of its own, forked from this one, in which the clock stands at that day and the vendors are a sandbox that holds
 what they knew then. It runs what a schedule runs (``handoff sync``, on Mondays ``handoff notify --digest``) and nothing else. On about
@@ -313,12 +313,13 @@ def main(arguments):
     parser.add_argument("folder", type=Path)
     parser.add_argument("--short", action="store_true", help="eight days, five of which go wrong")
     parser.add_argument("--every", type=int, default=1, metavar="DAYS", help="go on with every so-manieth day only")
+    parser.add_argument("--judge", action="store_true", help="run no day, judge what was run so far")
     asked = parser.parse_args(arguments)
     folder = asked.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     prepare()
     schedule = Schedule(folder, every=_STRIDE if asked.short else asked.every, is_short=asked.short)
-    for day in schedule.run():
+    for day in [] if asked.judge else schedule.run():
         trouble = f"{day.trouble.kind} {day.trouble.vendor}".strip()
         sys.stdout.write(
             f"{day.day} {trouble}: {day.codes}, {day.findings} findings, {day.seconds:.1f} s, {day.sizes['newest snapshot']:,} B\n"
