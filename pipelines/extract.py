@@ -58,22 +58,16 @@ def land(
 
     A failure of any kind leaves the tables as the last complete load left them.
     """
-    # While one connection is open, the others that reading and loading need cost nothing; else each opens and checkpoints the file.
-    with duckdb.connect(str(building_file)):
-        _land(outcome, open_source, building_file, previous_file, work)
-
-
-def _land(
-    outcome: SourceOutcome, open_source: Callable[[], SourceRun], building_file: Path, previous_file: Path | None, work: Path
-) -> None:
     began = time.monotonic()
     run = None
     try:
-        run = open_source()
-        run.read()
-        # nothing was touched until here, and what is touched from here on is put back if it fails
-        run.landing.make_room()
-        outcome.load_id = _run_pipeline(outcome.source, run.tables(), building_file, work)
+        # while one connection is open, those that reading and loading ask for cost nothing; else each opens and checkpoints the file
+        with duckdb.connect(str(building_file)):
+            run = open_source()
+            run.read()
+            # nothing was touched until here, and what is touched from here on is put back if it fails
+            run.landing.make_room()
+            outcome.load_id = _run_pipeline(outcome.source, run.tables(), building_file, work)
     except HandoffError as error:
         _fail(outcome, error.sentence, error.exit_code)
     except Exception as error:  # noqa: BLE001 - whatever breaks one source must not take the others with it; it is shown, not hidden

@@ -83,7 +83,6 @@ _READ = (
     "    s = warehouse.open_current(home); run = s.rows('select run_id from marts.run')[0]['run_id']\n"
     "    n = s.rows('select count(*) as n from raw_hubspot.deals')[0]['n']; s.close()\n"
     "    assert run == s.run_id and n == int(run[1:]) and run >= last, (run, s.run_id, n, last); last = run; reads += 1\n"
-    "    time.sleep(0.02)\n"
     "print(reads)\n"
 )
 

@@ -10,6 +10,7 @@ the year held what it must (tests/faults/test_year.py).
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import random
@@ -27,6 +28,10 @@ from pathlib import Path
 from year_world import DAYS, FIRST, Year
 
 VENDORS = ("hubspot", "airtable", "github", "aws")
+_IMPORTED_ONCE = (
+    *("apprise", "boto3", "dbt.adapters.duckdb.connections", "dbt.cli.main", "hubspot", "pandas", "pyairtable", "pyarrow"),
+    *("pipelines.cli", "pipelines.sandbox.server", "pipelines.sync", "pipelines.transform"),
+)
 _QUIET_DAYS = 3  # at the end, so that what waits can still be sent
 _KINDS = {
     "killed": 5,
@@ -101,8 +106,8 @@ class Schedule:
         self.troubles = _SHORT_TROUBLES if is_short else troubles(seed)
         self.log = folder / "days.jsonl"
         self.past = [_day(line) for line in self.log.read_text().splitlines()] if self.log.exists() else []
-        newest = (date.fromisoformat(self.past[-1].day) - FIRST).days if self.past else -every
-        self.coming = sorted({*range(newest + every, DAYS, every), max(newest + 1, DAYS - 1)} - {DAYS})
+        newest, last = (date.fromisoformat(self.past[-1].day) - FIRST).days if self.past else -every, DAYS - 1
+        self.coming = [*range(newest + every, last, every), last] if newest < last else []
 
     def run(self):
         """Run every day that was not run yet; yield what became of each."""
@@ -292,29 +297,21 @@ def _count(home):
 
 def prepare():
     """Import once what every day needs; nothing of it starts a thread."""
-    import apprise  # noqa: F401
-    import boto3  # noqa: F401
-    import dbt.adapters.duckdb.connections
-    import dbt.cli.main  # noqa: F401
-    import hubspot  # noqa: F401
-    import pandas as pd  # noqa: F401
-    import pyairtable  # noqa: F401
-    import pyarrow as pa  # noqa: F401
-
-    import pipelines.cli
-    import pipelines.sandbox.server
-    import pipelines.sync
-    import pipelines.transform  # noqa: F401
+    for name in _IMPORTED_ONCE:
+        importlib.import_module(name)
 
 
 def main(arguments):
     """Run the year in the folder that is given, and judge it when it is over."""
     parser = argparse.ArgumentParser(prog="year.py", description="Run a year of daily syncs and judge it.")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--short", action="store_true", help="eight days, five of which go wrong")
-    parser.add_argument("--every", type=int, default=1, metavar="DAYS", help="go on with every so-manieth day only")
-    parser.add_argument("--judge", action="store_true", help="run no day, judge what was run so far")
+    way = parser.add_mutually_exclusive_group()
+    way.add_argument("--short", action="store_true", help="eight days, five of which go wrong")
+    way.add_argument("--every", type=int, default=1, metavar="DAYS", help="go on with every so-manieth day only")
+    way.add_argument("--judge", action="store_true", help="run no day, judge what was run so far")
     asked = parser.parse_args(arguments)
+    if asked.every < 1 or (asked.judge and not (asked.folder / "days.jsonl").exists()):
+        parser.error(f"--every takes 1 or more; --judge needs days that were run: `year.py {asked.folder}` runs them")
     folder = asked.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     prepare()

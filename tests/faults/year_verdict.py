@@ -57,12 +57,12 @@ def check_findings(home, fresh):
     found, once = finding_rows(home), finding_rows(fresh)
     assert set(found) == set(once)
     assert found == once, [(key, found[key], once.get(key)) for key in found if found[key] != once.get(key)][:2]
-    return len(found)
+    return found
 
 
-def check_truth(home):
+def check_truth(found):
     """The findings are those of the story, which is told to its end on the last day."""
-    found, truth = finding_rows(home), expected()
+    truth = expected()
     assert set(found) == set(truth)
     for finding_id, row in truth.items():
         for column in ("rule_id", "status", "severity", "subject"):
@@ -162,13 +162,13 @@ def judged(schedule):
     findings = check_findings(home, fresh)
     of_the_story = ""
     if newest == LAST:
-        check_truth(home)
+        check_truth(findings)
         of_the_story = "those of the story and "
     sent, unknown = check_messages(folder, days)
     sizes = check_growth(days, *measured(fresh))
     kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(troubles.items()))
     return (
-        f"{len(days)} runs from {days[0].day} to {newest} ({kinds}): {findings} findings, {of_the_story}those of a new home; "
+        f"{len(days)} runs from {days[0].day} to {newest} ({kinds}): {len(findings)} findings, {of_the_story}those of a new home; "
         f"{sent} notices once each, {unknown} in doubt; snapshot {sizes['newest snapshot'] / 1e6:.0f} MB, {sizes['snapshots']} kept, "
         f"ledger {sizes['ledger.sqlite'] / len(days) / 1e3:.1f} KB a run"
     )

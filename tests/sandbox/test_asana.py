@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from itertools import pairwise
 
+import jsonschema
 import pytest
 from conftest import PROJECT
 from serving import served
@@ -87,7 +88,6 @@ def _let_values_be(schema, types):
 def described():
     if not SPECIFICATION.is_file():
         pytest.skip(f"{SPECIFICATION} is not here; it holds the published OpenAPI of Asana")
-    jsonschema = pytest.importorskip("jsonschema")
     published = json.loads(SPECIFICATION.read_text(encoding="utf-8"))
     # its own words: "If no time is set, date_time will be null"
     _let_be_null(published["components"]["schemas"], "date_time")
