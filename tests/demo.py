@@ -49,3 +49,8 @@ def copied(home, target):
     """Return a copy of ``home`` that a test may change. The pointer is relative, so it leads into the copy."""
     shutil.copytree(home, target, symlinks=True)
     return target
+
+
+def parsed(demo_home, home):
+    """Let dbt take in a new ``home`` what it parsed for the demo: ten seconds of each first sync."""
+    shutil.copytree(demo_home / "work/dbt_target", home / "work/dbt_target")

@@ -18,6 +18,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 from conftest import PROJECT
+from demo import parsed
 from loop import HANDOFF, control, run
 
 from pipelines import warehouse
@@ -56,6 +57,14 @@ def sentences(done):
 def statuses(home):
     rows = warehouse.open_current(home).rows("select source, status from ops.source_status where source <> 'files'")
     return {row["source"]: row["status"] for row in rows}
+
+
+@pytest.fixture
+def home(demo_home, home, request):
+    """Return a new home; where a test syncs it for the first time, dbt has parsed before."""
+    if "served" in request.fixturenames:
+        parsed(demo_home, home)
+    return home
 
 
 def synced(home, served, **changed):
