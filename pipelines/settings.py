@@ -390,6 +390,11 @@ def prepare_dbt(*, building_file: Path, work_folder: Path, rules_dir: Path, as_o
     os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"
 
 
+def prepare_checks(kinds: tuple[str, ...]) -> None:
+    """Tell dbt/macros/checks_at_once.sql which kinds of data tests to run at the end of a build; none where a node each runs them."""
+    os.environ["HANDOFF_CHECKS_AT_ONCE"] = " ".join(kinds)
+
+
 def prepare_spark() -> None:
     """Tell Spark which Python its workers on this machine run, before its first import."""
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)

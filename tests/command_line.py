@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from contextlib import chdir
 from types import SimpleNamespace
 
-from conftest import PROJECT
+import forked
 from typer.testing import CliRunner
 
 
@@ -31,12 +29,5 @@ def _in_this_process(home, arguments, environment):
 
 
 def _in_a_process(home, arguments, environment):
-    done = subprocess.run(
-        [sys.executable, "-m", "pipelines.cli", *arguments],
-        env=os.environ | {"PYTHONPATH": str(PROJECT)} | environment,
-        cwd=home.parent,
-        capture_output=True,
-        timeout=120,
-        check=False,
-    )
+    done = forked.handoff(arguments, environment=os.environ | environment, folder=home.parent)
     return SimpleNamespace(returncode=done.returncode, stdout=done.stdout.decode(), stderr=done.stderr.decode())

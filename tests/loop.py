@@ -5,26 +5,23 @@ from __future__ import annotations
 import csv
 import json
 import os
-import subprocess
 import sys
 import urllib.request
 
+import forked
+
 from pipelines import warehouse
-from pipelines.settings import PROJECT_ROOT
 
 HANDOFF = [sys.executable, "-m", "pipelines.cli"]
 
 
 def run(home, *arguments, **environment):
-    return subprocess.run(
-        [*HANDOFF, *arguments],
-        env=os.environ | {"HANDOFF_HOME": str(home), "PYTHONPATH": str(PROJECT_ROOT), "COLUMNS": "200"} | environment,
-        cwd=home.parent,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
+    """Return a finished command with what it wrote as text."""
+    done = forked.handoff(
+        arguments, environment=os.environ | {"HANDOFF_HOME": str(home), "COLUMNS": "200"} | environment, folder=home.parent
     )
+    done.stdout, done.stderr = done.stdout.decode(), done.stderr.decode()
+    return done
 
 
 def truth() -> dict[str, dict[str, str]]:

@@ -8,9 +8,8 @@ from typing import Any
 
 @dataclass
 class BuildResult:
-    """What dbt did: how many nodes of each kind, which checks held, and which did not."""
+    """What dbt did: how many models, which checks held, and which did not."""
 
-    node_count: int = 0
     models: int = 0
     passed_checks: list[str] = field(default_factory=list)
     failed_checks: list[str] = field(default_factory=list)
@@ -25,7 +24,6 @@ class BuildResult:
 
     def add(self, node: Any, *, status: str, message: str | None, seconds: float) -> None:
         """Add what became of ``node``, a node of dbt's manifest; ``status`` is one of dbt's words."""
-        self.node_count += 1
         self.seconds[node.name] = seconds
         said = one_line(message or "")
         if node.resource_type.value != "test":
@@ -35,18 +33,26 @@ class BuildResult:
             return
         match status:
             case "pass":
-                self.passed_checks.append(_sentence(node))
+                self.passed_checks.append(_sentence(node.name))
             case "warn":
-                self.warnings.append(f"{_sentence(node)} ({said})")
+                self.warnings.append(f"{_sentence(node.name)} ({said})")
             case "skipped":
                 pass
             case _:
-                self.failed_checks.append(f"{_sentence(node)} ({said})")
+                self.failed_checks.append(f"{_sentence(node.name)} ({said})")
+
+    def add_check(self, name: str, *, failures: int, severity: str) -> None:
+        """Add what a data test found that ran without a node of its own: how many rows are not as it claims."""
+        if not failures:
+            self.passed_checks.append(_sentence(name))
+            return
+        status, kept = ("warn", self.warnings) if severity.lower() == "warn" else ("fail", self.failed_checks)
+        # as dbt says it
+        kept.append(f"{_sentence(name)} (Got {failures} result{'s' * (failures != 1)}, configured to {status} if != 0)")
 
 
-def _sentence(node: Any) -> str:
+def _sentence(name: str) -> str:
     """Return what a check claims: its name reads as a sentence (``assert_<sentence>``)."""
-    name: str = node.name
     return name.removeprefix("assert_").replace("_", " ").strip()
 
 

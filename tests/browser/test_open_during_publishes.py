@@ -21,11 +21,14 @@ browser = tabs.browser
 DASHBOARDS, PUBLICATIONS = 3, 200
 # The agreed five seconds are reckoned on a quiet machine; this one may have a test beside it on each core.
 MOST_SECONDS = 20
-# notes each text of the first number of the page, and when it came to stand there
+# notes each text of one number of the page, and when it came to stand there; by its label, since while the page is first drawn
+# another number may stand alone
 NOTES = """() => {
     window.noted = [];
     setInterval(() => {
-        const value = document.querySelector('[data-testid=stMetricValue]');
+        const metrics = [...document.querySelectorAll('[data-testid=stMetric]')];
+        const metric = metrics.find(one => one.querySelector('[data-testid=stMetricLabel]')?.innerText === 'Deals past handoff');
+        const value = metric?.querySelector('[data-testid=stMetricValue]');
         const last = window.noted[window.noted.length - 1];
         if (value && value.innerText && (!last || last[0] !== value.innerText)) window.noted.push([value.innerText, Date.now()]);
     }, 50);

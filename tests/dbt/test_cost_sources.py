@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import shutil
-import subprocess
-import sys
 from decimal import Decimal
 
 import pytest
 from conftest import PROJECT
+from loop import run
 
 from pipelines import warehouse
 from pipelines.sandbox.server import running
@@ -38,23 +36,14 @@ def handoff(tmp_path):
     rules = shutil.copytree(PROJECT / "dbt/seeds/default", tmp_path / "rules")
     with (rules / "map_cost_tags.csv").open("a") as file:
         file.write("hub,exome,,1042,1,true,,,A hub that lives in another deal's account\n")
-    environment = os.environ | {"HANDOFF_HOME": str(tmp_path / "home"), "RULES_DIR": str(rules), "PYTHONPATH": str(PROJECT)}
 
-    def run(*arguments, **more):
-        done = subprocess.run(
-            [sys.executable, "-m", "pipelines.cli", *arguments],
-            env=environment | more,
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+    def completed(*arguments, **environment):
+        done = run(tmp_path / "home", *arguments, RULES_DIR=str(rules), **environment)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    run.state, run.home = state, tmp_path / "home"
-    return run
+    completed.state, completed.home = state, tmp_path / "home"
+    return completed
 
 
 def deliver(folder, period, *rows):

@@ -3,33 +3,19 @@
 from __future__ import annotations
 
 import csv
-import os
 import re
-import subprocess
-import sys
 from collections import defaultdict
 from decimal import Decimal
 
 import pytest
-from conftest import PROJECT, shared_file
+from conftest import shared_file
 from demo import copied
+from loop import run
 
 from pipelines import warehouse
 
 SAMPLE = "real/focus_1_0_sample.csv"
 CENT = Decimal("0.01")
-
-
-def handoff(home, *arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "pipelines.cli", *arguments],
-        env=os.environ | {"HANDOFF_HOME": str(home), "PYTHONPATH": str(PROJECT), "COLUMNS": "200"},
-        cwd=home.parent,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
 
 
 def imported_costs(home) -> dict[tuple[str, str, str], Decimal]:
@@ -77,7 +63,7 @@ def expected_costs(path) -> dict[tuple[str, str, str], Decimal]:
 @pytest.mark.thorough
 def test_the_real_bill_arrives_to_the_cent_and_a_second_import_changes_nothing(copy_of_demo):
     bill = shared_file(SAMPLE)
-    first = handoff(copy_of_demo, "import", "costs", str(bill))
+    first = run(copy_of_demo, "import", "costs", str(bill))
     assert first.returncode == 0, first.stdout + first.stderr
     assert "1,000 rows of focus_1_0_sample.csv are in the cost models." in first.stdout
     assert rows_loaded(copy_of_demo) == 1000
@@ -85,7 +71,7 @@ def test_the_real_bill_arrives_to_the_cent_and_a_second_import_changes_nothing(c
     assert imported_costs(copy_of_demo) == expected_costs(bill)
 
     before = state(copy_of_demo)
-    second = handoff(copy_of_demo, "import", "costs", str(bill))
+    second = run(copy_of_demo, "import", "costs", str(bill))
     assert second.returncode == 0, second.stdout + second.stderr
     assert state(copy_of_demo) == before
 
@@ -116,7 +102,7 @@ def test_damaged_rows_are_set_aside_with_their_lines_and_the_rest_of_the_bill_ar
     sound.write_text("\n".join(line for number, line in enumerate(lines, 1) if number not in changes) + "\n")
 
     home = copied(demo_home, tmp_path / "home")
-    done = handoff(home, "import", "costs", str(bill))
+    done = run(home, "import", "costs", str(bill))
     assert "Traceback" not in done.stderr
     assert "96 rows of damaged.csv are in the cost models." in done.stdout
     for line_number, (_, reason) in changes.items():
