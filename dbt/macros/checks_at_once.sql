@@ -10,8 +10,8 @@
     {%- if not kinds -%}{{ return("") }}{%- endif -%}
     {%- set built = results | selectattr("status", "equalto", "success") | map(attribute="node.unique_id") | list -%}
     {%- set tests = [] -%}
-    {%- for test in graph.nodes.values() if test.resource_type == "test" and test.test_metadata and test.attached_node in built -%}
-        {%- if test.test_metadata.name in kinds -%}{%- do tests.append(test) -%}{%- endif -%}
+    {%- for test in graph.nodes.values() if test.resource_type == "test" and test.test_metadata -%}
+        {%- if test.test_metadata.name in kinds and test.attached_node in built -%}{%- do tests.append(test) -%}{%- endif -%}
     {%- endfor -%}
     {%- for some in tests | batch(24) -%}
         {%- set queries = [] -%}
