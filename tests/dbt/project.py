@@ -46,7 +46,8 @@ def run_unit_tests(database: Path, folder: Path) -> tuple[dict[str, dict], dict]
     """Run the unit tests over ``database``; return each one's result by name, and the project's manifest."""
     _run_dbt(database, folder, "test", "--select", "test_type:unit")
     results = json.loads((folder / "target" / "run_results.json").read_text(encoding="utf-8"))["results"]
-    return {result["unique_id"].rsplit(".", 1)[1]: result for result in results}, _manifest(folder)
+    found = {result["unique_id"].rsplit(".", 1)[1]: result for result in results if result["unique_id"].startswith("unit_test.")}
+    return found, _manifest(folder)
 
 
 def parsed(folder: Path) -> dict:
