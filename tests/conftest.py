@@ -13,6 +13,8 @@ PROJECT = Path(__file__).resolve().parent.parent
 # Real input and vendor contracts lie outside the repository; where they are not, the tests that need them skip.
 SHARED = Path(os.environ.get("HANDOFF_SHARED", PROJECT.parent / "shared"))
 
+pytest_plugins = ["time_limit"]
+
 _SETTINGS = (
     "DUCKDB_",
     "HANDOFF_ENGINE",
