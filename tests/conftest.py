@@ -36,6 +36,7 @@ _SETTINGS = (
     "AWS_",
     "SHEETS_",
     "INTACCT_",
+    "PROMETHEUS_",
 )
 
 

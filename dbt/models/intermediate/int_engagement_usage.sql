@@ -1,4 +1,4 @@
--- One row per engagement whose usage was imported: when enough people had used it, and whether enough still do.
+-- One row per engagement whose usage is known: when enough people had used it, and whether enough still do.
 with
 
 readings as (
