@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import duckdb
 
 from pipelines import clock, warehouse
-from pipelines.sources.prometheus import Stretch, open_prometheus
+from pipelines.sources.prometheus import DAY, Stretch, open_prometheus
 from pipelines.sources.prometheus_queries import queries_of
 
 if TYPE_CHECKING:
@@ -45,8 +45,14 @@ def ask(settings: Settings, rules: Rules, inquiry: Inquiry) -> str:
             inquiry.compare_clocks(format_datetime(told, usegmt=True) if told is not None else None)
             if series is not None:
                 hubs = {one["metric"].get(query.hub_label, "").strip() for one in series} - {""}
+                if not series:
+                    inquiry.note(
+                        f"The query {query.query_key} finds nothing at the end of {stretch.last - DAY:%-d %B %Y}. Try its promql at the "
+                        "server, and correct it in map_usage_queries.csv: a metric may have another prefix or lack that label."
+                    )
                 _note_hubs(inquiry, query, has_series=bool(series), hubs=hubs, known=known)
-                counted.append(f"{query.query_key} names {len(hubs)} hubs")
+                if hubs:
+                    counted.append(f"{query.query_key} names {len(hubs)} hub{'s' if len(hubs) > 1 else ''}")
     if not counted:
         return ""
     return f"the server answers: {', '.join(counted)}; `handoff report usage-hubs` says whose each hub is. It is asked and never written to."

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 QUERY_PATH: Final = "/api/v1/query_range"
-_DAY: Final = timedelta(days=1)
+DAY: Final = timedelta(days=1)
 _MOST_USERS: Final = 10**9
 _KEY: Final = ("period_kind", "hub", "period_on")
 _E_MAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -71,7 +71,7 @@ class PrometheusClient:
             "query": query.promql,
             "start": _seconds(stretch.first),
             "end": _seconds(stretch.last),
-            "step": _DAY.days * 86_400,
+            "step": DAY.days * 86_400,
         }
         url = f"{self.transport.base_url}{QUERY_PATH}"
         body = self.transport.request("GET", url, headers=self.headers, params=asked).json()
@@ -96,11 +96,11 @@ class PrometheusClient:
         month_on = end_on.replace(day=1)
         found = []
         if query.period_kind == "day" and month_on < end_on:
-            found.append(Stretch(_midnight(month_on + _DAY), _midnight(end_on)))
+            found.append(Stretch(_midnight(month_on + DAY), _midnight(end_on)))
         for _ in range(self.months):
-            before_on = (month_on - _DAY).replace(day=1)
+            before_on = (month_on - DAY).replace(day=1)
             ends_at = _midnight(month_on)
-            found.append(Stretch(_midnight(before_on + _DAY) if query.period_kind == "day" else ends_at, ends_at))
+            found.append(Stretch(_midnight(before_on + DAY) if query.period_kind == "day" else ends_at, ends_at))
             month_on = before_on
         return found
 
@@ -166,7 +166,7 @@ class _Found:
             for at, value in one["values"]:
                 self._sample(hub, _period_on(self.query, stretch, at), value)
         if self._newest_on is None:
-            self._newest_on, self._is_newest_told = (stretch.last - _DAY).date(), self.sample_count > before
+            self._newest_on, self._is_newest_told = (stretch.last - DAY).date(), self.sample_count > before
 
     def rows(self) -> Iterator[Json]:
         """Yield one row for each hub and period; name what said nothing, or two things."""
@@ -223,7 +223,7 @@ def _check_that_not_all_is_gone(landing: Landing, found: _Found, stretches: list
     """Refuse the suspicious success: no sample at all where there were some. A metric that was renamed answers like that."""
     if found.sample_count:
         return
-    first_on = (min(stretch.first for stretch in stretches) - _DAY).date().replace(day=1)
+    first_on = (min(stretch.first for stretch in stretches) - DAY).date().replace(day=1)
     known = [
         period_on for key, period_on in landing.earlier.tuples("users", "query_key", "period_on") if key == found.query.query_key
     ]
@@ -254,13 +254,13 @@ def _sound_series(query: UsageQuery, one: Any) -> Json:
 def _period_on(query: UsageQuery, stretch: Stretch, at: float) -> date:
     """Return the day, or the first day of the month, that ends at ``at``."""
     moment = datetime.fromtimestamp(at, UTC) if 0 <= at < 2**40 else None
-    if moment is None or not stretch.first <= moment <= stretch.last or (moment - stretch.first) % _DAY:
+    if moment is None or not stretch.first <= moment <= stretch.last or (moment - stretch.first) % DAY:
         raise GarbageAnswer(
             f"Prometheus sends its answers in a circle, or for times that nobody asked for: the query {query.query_key} from "
             f"{stretch.first:%Y-%m-%d} to {stretch.last:%Y-%m-%d} brought a sample of {at}. Whatever was loaded before is kept; run `handoff "
             "sync` again later."
         )
-    ended_on = (moment - _DAY).date()
+    ended_on = (moment - DAY).date()
     return ended_on if query.period_kind == "day" else ended_on.replace(day=1)
 
 
