@@ -29,7 +29,7 @@ from pipelines.sources.prometheus_queries import queries_of
 from pipelines.transport import Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from pipelines.rules import Rules
     from pipelines.settings import Settings
@@ -58,12 +58,12 @@ class Stretch:
 
 @dataclass(frozen=True)
 class PrometheusClient:
-    """A server and how to ask it. ``now`` returns the instant after which there is nothing yet; None where the story's day counts."""
+    """A server and how to ask it."""
 
     transport: Transport
     headers: Mapping[str, str] = field(repr=False)
     months: int
-    now: Callable[[], datetime] | None
+    is_sandbox: bool
 
     def series(self, query: UsageQuery, stretch: Stretch) -> list[Json]:
         """Return what ``query`` gives over ``stretch``, as ``{metric, values}``. Raises VendorError: a part of it is no answer."""
@@ -91,8 +91,9 @@ class PrometheusClient:
         return [_sound_series(query, one) for one in body["data"]["result"]]
 
     def stretches(self, query: UsageQuery, as_of: date) -> list[Stretch]:
-        """Return what is asked for ``query``, the newest first: only days and months that are over, by ``as_of`` and by the clock."""
-        end_on = as_of if self.now is None else min(as_of, self.now().date())
+        """Return what is asked for ``query``, the newest first: only days and months that are over, by ``as_of`` and by UTC."""
+        # the sandbox has the day of its story; elsewhere the organisation's day may have begun before that of UTC
+        end_on = as_of if self.is_sandbox else min(as_of, clock.now().date())
         month_on = end_on.replace(day=1)
         found = []
         if query.period_kind == "day" and month_on < end_on:
@@ -110,7 +111,7 @@ def open_prometheus(settings: Settings, *, sandbox_url: str | None, budget: Rate
     months = settings.prometheus_months
     if sandbox_url is not None:
         transport = Transport("prometheus", base_url=f"{sandbox_url}/prometheus", budget=budget)
-        return PrometheusClient(transport, {"Authorization": f"Bearer {SANDBOX_TOKEN}"}, months, None)
+        return PrometheusClient(transport, {"Authorization": f"Bearer {SANDBOX_TOKEN}"}, months, is_sandbox=True)
     base_url = (settings.prometheus_url or "").rstrip("/").removesuffix("/api/v1")
     if not base_url:
         raise ConfigurationError("PROMETHEUS_URL is not set, so nothing is read from Prometheus. Set it.")
@@ -120,7 +121,7 @@ def open_prometheus(settings: Settings, *, sandbox_url: str | None, budget: Rate
             "PROMETHEUS_PASSWORD instead."
         )
     transport = Transport("prometheus", base_url=base_url, budget=budget)
-    return PrometheusClient(transport, _credentials(settings), months, clock.now)
+    return PrometheusClient(transport, _credentials(settings), months, is_sandbox=False)
 
 
 def prometheus_rows(client: PrometheusClient, rules: Rules, *, as_of: date, landing: Landing) -> None:
@@ -132,13 +133,13 @@ def prometheus_rows(client: PrometheusClient, rules: Rules, *, as_of: date, land
         stretches = client.stretches(query, as_of)
         for stretch in stretches:
             found.take(client.series(query, stretch), stretch)
-        _check_that_not_all_is_gone(landing, found, stretches)
-        landing.add("users", found.rows(), key=_KEY)
+        _check_that_not_all_is_gone(landing, found, stretches, is_sandbox=client.is_sandbox)
+        landing.add("users", ({**row, "is_sandbox": client.is_sandbox} for row in found.rows()), key=_KEY)
         for reference, reason, payload in found.set_aside:
             landing.set_aside("users", reference, reason, payload)
     # the server forgets; a query that the table no longer has does not count any more
     keys = [query.query_key for query in queries]
-    landing.keep("users", "query_key in (select unnest(?::varchar[]))", keys)
+    landing.keep("users", "query_key in (select unnest(?::varchar[])) and is_sandbox = ?", keys, client.is_sandbox)
 
 
 class _Found:
@@ -219,14 +220,13 @@ class _Found:
         self.set_aside.append((reference, reason, payload))
 
 
-def _check_that_not_all_is_gone(landing: Landing, found: _Found, stretches: list[Stretch]) -> None:
+def _check_that_not_all_is_gone(landing: Landing, found: _Found, stretches: list[Stretch], *, is_sandbox: bool) -> None:
     """Refuse the suspicious success: no sample at all where there were some. A metric that was renamed answers like that."""
     if found.sample_count:
         return
     first_on = (min(stretch.first for stretch in stretches) - DAY).date().replace(day=1)
-    known = [
-        period_on for key, period_on in landing.earlier.tuples("users", "query_key", "period_on") if key == found.query.query_key
-    ]
+    earlier = landing.earlier.tuples("users", "query_key", "is_sandbox", "period_on")
+    known = [period_on for key, invented, period_on in earlier if (key, invented) == (found.query.query_key, is_sandbox)]
     if any(period_on >= first_on for period_on in known):
         raise GarbageAnswer(
             f"Prometheus has no sample any more for the query {found.query.query_key}, though users of {len(known)} hubs and periods were "

@@ -393,6 +393,7 @@ RAW_TABLES: Final[dict[str, dict[str, Columns]]] = {
             "period_kind": "text",  # day | month
             "period_on": "date",  # the day, or the first of the month, in UTC
             "user_count": "bigint",
+            "is_sandbox": "bool",  # invented: such rows do not stay once a server is read
         },
     },
     "files": FILES_TABLES,

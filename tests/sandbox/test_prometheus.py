@@ -44,9 +44,9 @@ def told(answer):
 
 def test_a_matrix_has_text_for_numbers_and_no_label_that_was_not_asked_for(reader):
     answer = ask(reader)
-    assert told(answer)["mossgate"] == [[END_OF_OCTOBER, "131"]]
+    assert told(answer)["brackwater"] == [[END_OF_OCTOBER, "131"]]
     assert [series["metric"] for series in answer.json()["data"]["result"]] == [
-        {"namespace": name} for name in ("driftmere", "fernhollow", "ironbark", "mossgate", "staging")
+        {"namespace": name} for name in ("brackwater", "fernhollow", "ironbark", "quarrelstone", "staging")
     ]
     assert "warnings" not in answer.json()
 
@@ -72,7 +72,7 @@ def test_a_form_asks_the_same(reader):
     [
         (f"last_over_time({GAUGE}[6h])", {"metric", "pod"}),
         (f"max_over_time({GAUGE}[6h])", {"pod"}),
-        ('sum(last_over_time(jupyterhub_active_users{period!~"7d|24h",namespace=~"moss.*|iron.*"}[1d])) by (namespace,)', set()),
+        ('sum(last_over_time(jupyterhub_active_users{period!~"7d|24h",namespace=~"brack.*|iron.*"}[1d])) by (namespace,)', set()),
         ("min by () (last_over_time({__name__=~'jupyterhub_.+', period='30d'}[6h]))", set()),
     ],
 )
@@ -86,7 +86,7 @@ def test_what_is_built_of_promql_keeps_the_labels_that_prometheus_keeps(reader, 
 def test_a_sample_counts_for_five_minutes_where_no_stretch_is_given(reader):
     assert told(ask(reader, GAUGE)) == {}
     collected = END_OF_OCTOBER - 20 * 60
-    assert told(ask(reader, GAUGE, start=collected + 299, end=collected + 299))["mossgate"] == [[collected + 299, "131"]]
+    assert told(ask(reader, GAUGE, start=collected + 299, end=collected + 299))["brackwater"] == [[collected + 299, "131"]]
     assert told(ask(reader, GAUGE, start=collected + 301, end=collected + 301)) == {}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 
 import duckdb
 import pytest
@@ -95,7 +96,7 @@ def test_the_users_of_a_month_are_those_at_its_end_and_the_month_that_goes_on_is
     landing = landed(sandbox, tmp_path)
     assert landing.quarantine == []
     assert users(landing, "fernhollow") == {"2026-07-01": 6, "2026-08-01": 38, "2026-09-01": 44, "2026-10-01": 52}
-    assert {row["hub"] for row in rows(landing)} == {"fernhollow", "mossgate", "ironbark", "driftmere", "staging"}
+    assert {row["hub"] for row in rows(landing)} == {"fernhollow", "brackwater", "ironbark", "quarrelstone", "staging"}
     assert {row["period_kind"] for row in rows(landing)} == {"month"}
     assert min(row["period_on"] for row in rows(landing)) == date(2026, 2, 1), "what the server never had is no row"
     only(sandbox, "alpha", {"2026-10-02T00:00": "90", "2026-10-31T23:50": "41", "2026-11-01T00:10": "40"})
@@ -106,19 +107,19 @@ def test_the_users_of_a_month_are_those_at_its_end_and_the_month_that_goes_on_is
     ("as_of", "newest"), [("2026-11-01", "2026-10-01"), ("2026-10-31", "2026-09-01"), ("2026-11-30", "2026-10-01")]
 )
 def test_a_month_is_complete_on_the_first_day_after_it(sandbox, tmp_path, as_of, newest):
-    assert max(users(landed(sandbox, tmp_path, as_of=date.fromisoformat(as_of)), "mossgate")) == newest
+    assert max(users(landed(sandbox, tmp_path, as_of=date.fromisoformat(as_of)), "brackwater")) == newest
 
 
 def test_by_the_clock_of_utc_a_month_that_is_over_elsewhere_goes_on(sandbox, tmp_path, monkeypatch):
     # in Auckland it is the first of November
     monkeypatch.setattr("pipelines.clock.now", lambda: datetime(2026, 10, 31, 20, tzinfo=UTC))
-    assert max(users(landed(sandbox, tmp_path, as_of=date(2026, 11, 1)), "mossgate")) == "2026-09-01"
+    assert max(users(landed(sandbox, tmp_path, as_of=date(2026, 11, 1)), "brackwater")) == "2026-09-01"
 
 
 def test_days_are_read_by_a_query_of_their_own_to_the_day_before(sandbox, tmp_path):
     daily = 'max by (namespace) (last_over_time(jupyterhub_active_users{period="24h"}[6h]))'
     landing = landed(sandbox, tmp_path, asking(query(), query(daily, key="daily_users", kind="day")), prometheus_months=2)
-    days = [row for row in rows(landing) if row["hub"] == "mossgate" and row["period_kind"] == "day"]
+    days = [row for row in rows(landing) if row["hub"] == "brackwater" and row["period_kind"] == "day"]
     assert [row["period_on"] for row in days] != []
     assert {row["period_on"] for row in days} == {date(2026, 9, 1) + timedelta(days=number) for number in range(76)}
     assert {row["period_on"] for row in rows(landing) if row["period_kind"] == "month"} == {date(2026, 9, 1), date(2026, 10, 1)}
@@ -139,7 +140,7 @@ def test_a_value_that_is_no_number_of_people_is_set_aside_and_the_others_are_rea
     [item] = landing.quarantine
     assert item["record_ref"] == "monthly_users/alpha/2026-10-01"
     assert "is not a number of people" in item["reason"]
-    assert users(landing, "mossgate")["2026-10-01"] == 131
+    assert users(landing, "brackwater")["2026-10-01"] == 131
 
 
 def test_a_zero_is_a_number_and_a_gap_is_none(sandbox, tmp_path):
@@ -167,14 +168,14 @@ def test_series_that_say_different_things_of_one_hub_do_not_count_and_equal_ones
 
 def test_of_two_queries_the_first_tells_a_hub_and_month(sandbox, tmp_path):
     other = 'sum by (cluster) (last_over_time(jupyterhub_active_users{period="30d",cluster!=""}[6h]))'
-    collect(sandbox, "prod", {"2026-10-31T23:40": "9"}, cluster="Mossgate")
+    collect(sandbox, "prod", {"2026-10-31T23:40": "9"}, cluster="Brackwater")
     collect(sandbox, "prod", {"2026-10-31T23:40": "5"}, cluster="cirrus")
     landing = landed(sandbox, tmp_path, asking(query(), query(other, key="by_cluster", label="cluster")), prometheus_months=1)
-    assert users(landing, "mossgate") == {"2026-10-01": 131}
+    assert users(landing, "brackwater") == {"2026-10-01": 131}
     assert users(landing, "cirrus") == {"2026-10-01": 5}
-    assert not users(landing, "Mossgate")
-    told = [item for item in landing.quarantine if item["record_ref"] == "by_cluster/Mossgate/2026-10-01"]
-    assert "were told already (monthly_users/mossgate/2026-10-01)" in told[0]["reason"]
+    assert not users(landing, "Brackwater")
+    told = [item for item in landing.quarantine if item["record_ref"] == "by_cluster/Brackwater/2026-10-01"]
+    assert "were told already (monthly_users/brackwater/2026-10-01)" in told[0]["reason"]
 
 
 # People
@@ -244,6 +245,13 @@ def test_a_query_that_is_no_longer_in_the_table_does_not_count_any_more(sandbox,
     after = loaded(landing, earlier, tmp_path)
     assert {on for _, on, _ in after} == {date(2026, 10, 1)}
     assert len(after) == 5
+
+
+def test_what_the_sandbox_invented_does_not_stay_once_a_server_is_read(sandbox, tmp_path):
+    earlier = earlier_load("prometheus", sandbox.reader("prometheus").read(), tmp_path / "invented.duckdb")
+    only(sandbox, "alpha", {"2026-10-31T23:40": "4"})
+    landing = landed(sandbox, tmp_path, earlier=earlier)
+    assert loaded(landing, earlier, tmp_path) == [("alpha", date(2026, 10, 1), 4)]
 
 
 def test_no_sample_at_all_where_there_were_some_is_no_answer(sandbox, tmp_path, earlier):
@@ -410,8 +418,14 @@ def test_a_sync_that_reads_prometheus_says_its_figures_and_files_count_for_the_r
     profile = shutil.copytree(DEFAULT, tmp_path / "rules")
     with (profile / "rule_sources.csv").open("a") as sources:
         sources.write("prometheus,Prometheus,36,false,A daily sync may miss one run\n")
-    file = tmp_path / "usage.csv"
-    file.write_text("hub,month,users\nIronbark,2026-10,60\nironbark,2026-01,33\nlanternfish,2026-10,7\n", encoding="utf-8")
+    usage, invoices = tmp_path / "usage.csv", tmp_path / "invoices.csv"
+    usage.write_text("hub,month,users\nIronbark,2026-10,60\nironbark,2026-01,33\nlanternfish,2026-10,7\n", encoding="utf-8")
+    # from the first invoice on it is known what was not billed
+    invoices.write_text(
+        "invoice,date,deal,component,from,to,amount,currency,paid\n"
+        "INV-1,2026-01-01,1001,membership,2026-07-01,2027-06-30,1.00,USD,1.00\n",
+        encoding="utf-8",
+    )
 
     def done(*words, code=0, **environment):
         ended = run(home, *words, SANDBOX_PORT=port_of(sandbox), **environment)
@@ -419,44 +433,48 @@ def test_a_sync_that_reads_prometheus_says_its_figures_and_files_count_for_the_r
         return ended.stdout
 
     def hubs():
-        return {
-            row["hub"].lower(): row
-            for row in json.loads(done("report", "usage-hubs", "--format", "json", RULES_DIR=str(profile)))
-        }
+        return {row["hub"].lower(): row for row in json.loads(done("report", "usage-hubs", "--format", "json"))}
 
-    def fallen():
-        return {name for name in findings(home) if name.startswith("DV04:")}
+    def asked(sql):
+        with duckdb.connect(str(home / "warehouse/CURRENT/wh.duckdb"), read_only=True) as connection:
+            return connection.execute(sql).fetchall()
 
+    def fees(deal_id, month):
+        return asked(
+            f"select user_count, fee_amount from intermediate.int_usage_fees where deal_id = '{deal_id}' and month_on = '{month}'"
+        )
+
+    fallen, unbilled = "DV04:engagement-recEngIronbark000", "UB01:deal-1008:usage:2026-09"
     with running(build_state()) as sandbox:
-        done("import", "usage", str(file))
-        assert fallen() == set()
+        done("import", "invoices", str(invoices))
+        done("import", "usage", str(usage))
+        assert fallen not in findings(home)
+        assert fees("1008", "2026-10-01") == [(60, Decimal("350.00"))]
+
         done("sync", RULES_DIR=str(profile))
         told = hubs()
-        assert set(told) == {"fernhollow", "mossgate", "ironbark", "driftmere", "staging", "lanternfish"}
-        # ten of its months are Prometheus's; of the file the one month that it has not
+        assert set(told) == {"fernhollow", "brackwater", "ironbark", "quarrelstone", "staging", "lanternfish"}
+        # nine of its months are Prometheus's; of the file counts the one that Prometheus has not
         assert (told["ironbark"]["row_count"], told["ironbark"]["highest_user_count"]) == (10, 33)
         assert told["ironbark"]["file_names"] == "Prometheus, usage.csv"
         assert (told["lanternfish"]["file_names"], told["lanternfish"]["highest_user_count"]) == ("usage.csv", 7)
         assert told["staging"]["engagement_id"] is None
-        assert told["mossgate"]["highest_user_count"] == 131
-        assert told["fernhollow"]["engagement_id"] == "recEngFernhollow0"
-        first = hubs()
+        assert (told["brackwater"]["engagement_id"], told["brackwater"]["highest_user_count"]) == ("recEngBrackwater2", 131)
+        assert findings(home)[fallen]["reason"].endswith("in the month up to 31 October 2026 it was used by 3 people.")
+        assert fees("1008", "2026-10-01") == [(3, Decimal("30.00"))]
+        assert "40.00 USD" in findings(home)[unbilled]["reason"], "four users in September, ten dollars each"
 
         # the server forgets, and goes away: what was read goes on to count
         sandbox.world.limits = {"prometheus.retention_days": 20}
         done("sync", "--source", "prometheus", RULES_DIR=str(profile))
-        assert hubs() == first
+        assert hubs() == told
         sandbox.world.vendors_up["prometheus"] = False
         assert "Prometheus" in done("sync", "--source", "prometheus", code=3, RULES_DIR=str(profile))
-        assert hubs() == first
-        with duckdb.connect(str(home / "warehouse/CURRENT/wh.duckdb"), read_only=True) as connection:
-            [(gate,)] = connection.execute(
-                "select gate from intermediate.int_source_gates where source = 'prometheus'"
-            ).fetchall()
-        assert gate == "stale"
+        assert hubs() == told
+        assert asked("select gate from intermediate.int_source_gates where source = 'prometheus'") == [("stale",)]
+        assert {fallen, unbilled} <= findings(home).keys()
 
         # where it is not read, files alone count
-        sandbox.world.vendors_up["prometheus"] = True
         done("sync")
-        assert set(hubs()) == {"ironbark", "lanternfish"}
-        assert hubs()["ironbark"]["highest_user_count"] == 60
+        assert {hub: row["highest_user_count"] for hub, row in hubs().items()} == {"ironbark": 60, "lanternfish": 7}
+        assert fees("1008", "2026-10-01") == [(60, Decimal("350.00"))]

@@ -16,13 +16,13 @@ _COLLECTED_AT: Final = time(23, 40, tzinfo=UTC)
 # namespace, pod, first day, users of 30 days by the month
 _HUBS: Final[tuple[tuple[str, str, date, dict[int, int]], ...]] = (
     ("fernhollow", "hub-7d9f", date(2026, 7, 1), {7: 6, 8: 38, 9: 44, 10: 52, 11: 47}),
-    ("mossgate", "hub-55c8", _FIRST, {2: 118, 3: 121, 4: 130, 5: 97, 6: 64, 7: 41, 8: 39, 9: 126, 10: 131, 11: 128}),
+    ("brackwater", "hub-55c8", _FIRST, {2: 118, 3: 121, 4: 130, 5: 97, 6: 64, 7: 41, 8: 39, 9: 126, 10: 131, 11: 128}),
     ("ironbark", "hub-0a1b", _FIRST, {2: 31, 3: 29, 4: 30, 5: 28, 6: 22, 7: 11, 8: 6, 9: 4, 10: 3, 11: 2}),
-    ("driftmere", "hub-9e42", _FIRST, dict.fromkeys(range(2, 12), 15)),
+    ("quarrelstone", "hub-9e42", _FIRST, dict.fromkeys(range(2, 12), 15)),
     ("staging", "hub-11ff", _FIRST, dict.fromkeys(range(2, 12), 3)),
 )
 # the pod that was there before, until a few days into the new one's time
-_RESTARTED: Final = ("mossgate", "hub-4b21", date(2026, 9, 25), date(2026, 9, 30))
+_RESTARTED: Final = ("brackwater", "hub-4b21", date(2026, 9, 25), date(2026, 9, 30))
 _WINDOWS: Final = {"30d": 1.0, "7d": 0.45, "24h": 0.15}
 
 
