@@ -461,6 +461,9 @@ def test_a_sync_that_reads_prometheus_says_its_figures_and_files_count_for_the_r
         assert told["staging"]["engagement_id"] is None
         assert (told["brackwater"]["engagement_id"], told["brackwater"]["highest_user_count"]) == ("recEngBrackwater2", 131)
         assert findings(home)[fallen]["reason"].endswith("in the month up to 31 October 2026 it was used by 3 people.")
+        assert findings(home)[fallen]["status"] == "open"
+        [seen] = [part for part in json.loads(findings(home)[fallen]["evidence"]) if part["field"] == "users"]
+        assert (seen["source"], seen["value"]) == ("prometheus", "3")
         assert fees("1008", "2026-10-01") == [(3, Decimal("30.00"))]
         assert "40.00 USD" in findings(home)[unbilled]["reason"], "four users in September, ten dollars each"
 
@@ -472,7 +475,8 @@ def test_a_sync_that_reads_prometheus_says_its_figures_and_files_count_for_the_r
         assert "Prometheus" in done("sync", "--source", "prometheus", code=3, RULES_DIR=str(profile))
         assert hubs() == told
         assert asked("select gate from intermediate.int_source_gates where source = 'prometheus'") == [("stale",)]
-        assert {fallen, unbilled} <= findings(home).keys()
+        assert findings(home)[fallen]["status"] == "indeterminate", "a month that could not be read may say otherwise"
+        assert findings(home)[unbilled]["status"] == "open", "that month is over"
 
         # where it is not read, files alone count
         done("sync")

@@ -36,7 +36,7 @@
 {#
     What a finding saw, as a JSON array: items are (field, value expression, source).
     `loads` must be joined: one row with <source>_seen_at for each source (int_source_loads). `engagements` and `invoices` stand for
-    the sources that they are read from.
+    the sources that they are read from. A source with a point in it is a column that says prometheus, or else files.
 #}
 {% macro evidence(items) -%}
     cast(to_json([
@@ -44,8 +44,16 @@
         {
             'field': '{{ field }}',
             'value': cast({{ value }} as varchar),
+        {%- if '.' in source %}
+            'source': coalesce({{ source }}, 'files'),
+            'seen_at': strftime(
+                timezone('UTC', case when {{ source }} = 'prometheus' then loads.prometheus_seen_at else loads.files_seen_at end),
+                '%Y-%m-%dT%H:%M:%SZ'
+            )
+        {%- else %}
             'source': {{ 'loads.' ~ source ~ '_source' if source in ['engagements', 'invoices'] else "'" ~ source ~ "'" }},
             'seen_at': strftime(timezone('UTC', loads.{{ source }}_seen_at), '%Y-%m-%dT%H:%M:%SZ')
+        {%- endif %}
         }{{ "," if not loop.last }}
     {%- endfor %}
     ]) as varchar)

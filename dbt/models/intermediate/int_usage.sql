@@ -29,6 +29,7 @@ imported as (
 
 final as (
     select
+        'prometheus' as source,
         source_name as file_name,
         cast(null as bigint) as line_number,
         hub,
@@ -43,6 +44,7 @@ final as (
     from told
     union all
     select
+        'files' as source,
         imported.file_name,
         imported.line_number,
         imported.hub,
