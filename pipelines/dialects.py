@@ -6,7 +6,8 @@ https://support.airtable.com/docs/managing-api-call-limits-in-airtable, Asana ht
 https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api, AWS
 https://docs.aws.amazon.com/cost-management/latest/userguide/ce-api-best-practices.html, Google Sheets
 https://developers.google.com/workspace/sheets/api/limits and, for errors of the token endpoint, RFC 6749 section 5.2, Sage Intacct
-https://developer.sage.com/intacct/docs/developer-portal/guides/error-handling.
+https://developer.sage.com/intacct/docs/developer-portal/guides/error-handling, Prometheus
+https://prometheus.io/docs/prometheus/latest/querying/api/#format-overview.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ class Dialect:
         return None
 
     def payload(self, method: str, path: str) -> str | None:  # noqa: ARG002 - for the others
-        """Return the key whose value must be a list in a successful answer; "[]" for an answer that must itself be one."""
+        """Return the key whose value must be a list in a successful answer, ``a/b`` below ``a``; "[]" for an answer that is one itself."""
         return None
 
 
@@ -394,6 +395,30 @@ class IntacctDialect(Dialect):
         return {str(part.get("code")) for part in (error, *self._details(error))}
 
 
+class PrometheusDialect(Dialect):
+    """Prometheus: an error has a type and words; 503 is a query that took too long; a proxy before it says 401 and 403 as it likes."""
+
+    name = "Prometheus"
+    credential = "PROMETHEUS_TOKEN or PROMETHEUS_PASSWORD"
+    credential_help = (
+        "Make a token or user that may query the server (in Grafana a service account's), and set PROMETHEUS_TOKEN, or "
+        "PROMETHEUS_USERNAME and PROMETHEUS_PASSWORD; or unset PROMETHEUS_URL to read the sandbox."
+    )
+    scope_help = "Let it query the data source, in Grafana as a Viewer."
+    rate = (5, 1.0)  # no limit is published; people look at dashboards of the same server at the same time
+    _QUERY: Final = re.compile(r"/api/v1/query_range/?$")
+
+    def message(self, body: Any) -> str:
+        """The type of the error, then its words; a proxy has words of its own."""
+        if isinstance(body, dict) and isinstance(body.get("errorType"), str):
+            return ": ".join(str(body[key]) for key in ("errorType", "error") if body.get(key))
+        return super().message(body)
+
+    def payload(self, method: str, path: str) -> str | None:  # noqa: ARG002 - a query may be posted as well
+        """A query answers a list of series below data."""
+        return "data/result" if self._QUERY.search(path) else None
+
+
 DIALECTS: Final[dict[str, type[Dialect]]] = {
     "hubspot": HubspotDialect,
     "airtable": AirtableDialect,
@@ -402,6 +427,7 @@ DIALECTS: Final[dict[str, type[Dialect]]] = {
     "aws": AwsDialect,
     "sheets": SheetsDialect,
     "intacct": IntacctDialect,
+    "prometheus": PrometheusDialect,
 }
 
 

@@ -29,7 +29,7 @@ FREE_SPACE_MINIMUM: Final = 500_000_000
 # Names in .env that begin like this are meant for handoff; AWS has many more of its own.
 # What AWS's own programs read, beside names of ours that look alike (https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-envvars.html)
 _OF_AWS: Final = frozenset({"AWS_REGION", "AWS_DEFAULT_REGION", "AWS_DEFAULT_PROFILE", "AWS_ENDPOINT_URL", "AWS_CONFIG_FILE"})
-_OUR_PREFIXES: Final = ("HANDOFF_", "HUBSPOT_", "AIRTABLE_", "ASANA_", "GITHUB_", "SHEETS_")
+_OUR_PREFIXES: Final = ("HANDOFF_", "HUBSPOT_", "AIRTABLE_", "ASANA_", "GITHUB_", "SHEETS_", "INTACCT_", "PROMETHEUS_")
 _READABLE_BY_OTHERS: Final = 0o077
 
 

@@ -176,7 +176,7 @@ OVERVIEWS: Final[dict[str, Report]] = {
         ),
         Report(
             "usage-hubs",
-            "Which usage was imported, and whose is it?",
+            "Which usage is known, and whose is it?",
             "select * from marts.rpt_usage_hubs order by engagement_id is not null, hub",
             (
                 ("hub", "Hub"),

@@ -55,6 +55,7 @@ REQUIRED_TABLES: Final[dict[str, tuple[str, ...]]] = {
     "rule_time_off": ("team", "person", "from_on", "to_on"),
     "rule_effort": ("deal_type", "team", "onboarding_hours", "onboarding_weeks", "steady_hours_per_week"),
     "map_hubs_to_deals": ("hub", "deal_id"),
+    "map_usage_queries": ("query_key", "promql", "hub_label", "period_kind"),
     "map_relation_overrides": ("deal_id", "engagement_id", "reason"),
     "rule_compared_fields": (
         *("field_key", "label", "comparison", "tolerance", "truth", "severity", "deal_field", "engagement_field"),
@@ -292,6 +293,7 @@ _WORDS: Final[dict[str, tuple[str, ...]]] = {
         *("source_stale", "source_read_again", "run_held", "run_failed", "run_published"),
         *("agreement_ends", "finding", "digest_of_team", "digest_of_owner"),
     ),
+    "period_kind": ("day", "month"),
     "component": ("membership", "usage", "cloud", "service"),
     "role": ("viewer", "proposer", "approver", "operator"),
 }

@@ -28,9 +28,9 @@ SANDBOX_TOKEN: Final = "sandbox-token"  # noqa: S105
 SANDBOX_WRITE_TOKEN: Final = "sandbox-write-token"  # noqa: S105
 DEMO_AS_OF: Final = date(2026, 11, 16)
 
-Vendor = Literal["hubspot", "airtable", "asana", "github", "aws", "sheets", "intacct"]
+Vendor = Literal["hubspot", "airtable", "asana", "github", "aws", "sheets", "intacct", "prometheus"]
 # Every vendor that there is code for; ``rules.vendors`` says which of them an organisation uses.
-VENDORS: Final[tuple[Vendor, ...]] = ("hubspot", "airtable", "asana", "github", "aws", "sheets", "intacct")
+VENDORS: Final[tuple[Vendor, ...]] = ("hubspot", "airtable", "asana", "github", "aws", "sheets", "intacct", "prometheus")
 # The setting that makes a vendor real, and the one with which it is written to
 TOKENS: Final[dict[Vendor, str]] = {
     "hubspot": "hubspot_access_token",
@@ -40,6 +40,7 @@ TOKENS: Final[dict[Vendor, str]] = {
     "aws": "aws_access_key_id",
     "sheets": "sheets_service_account_file",
     "intacct": "intacct_client_secret",
+    "prometheus": "prometheus_url",  # a server within a network of its own asks for no token
 }
 WRITE_TOKENS: Final[dict[Vendor, str]] = {
     "hubspot": "hubspot_write_token",
@@ -191,6 +192,20 @@ class Settings(BaseSettings):
         default=None, description="Only invoices of this day and later are read from Sage Intacct; empty: all of them."
     )
 
+    prometheus_url: str | None = Field(
+        default=None,
+        description="Address of a server that speaks Prometheus's HTTP API, without /api/v1; users of hubs are read from it.",
+    )
+    prometheus_token: SecretStr | None = Field(default=None, description="What it takes as a bearer token, if it asks for one.")
+    prometheus_username: str | None = Field(default=None, description="The user, where it asks for a user and password instead.")
+    prometheus_password: SecretStr | None = Field(default=None, description="The password of that user.")
+    prometheus_months: int = Field(
+        default=13,
+        ge=1,
+        le=120,
+        description="So many complete months are asked for at every sync; what was read of earlier ones stays.",
+    )
+
     cost_exports: str | None = Field(
         default=None, description="A folder or s3://bucket/prefix of AWS Data Exports that every sync reads what changed of."
     )
@@ -235,7 +250,7 @@ class Settings(BaseSettings):
 
     @field_validator(
         *("hubspot_access_token", "hubspot_write_token", "airtable_token", "airtable_write_token", "github_token"),
-        *("asana_access_token", "asana_write_token", "intacct_client_secret"),
+        *("asana_access_token", "asana_write_token", "intacct_client_secret", "prometheus_token"),
         *("github_write_token", "aws_access_key_id", "aws_secret_access_key", "aws_session_token"),
         *("aws_write_access_key_id", "aws_write_secret_access_key", "aws_write_session_token"),
     )
@@ -249,7 +264,7 @@ class Settings(BaseSettings):
     @field_validator(
         *("hubspot_base_url", "airtable_base_url", "asana_base_url", "github_base_url", "aws_endpoint_url_cost_explorer"),
         *("aws_endpoint_url_budgets", "aws_endpoint_url_organizations", "aws_endpoint_url_sts", "aws_endpoint_url_s3"),
-        *("sheets_base_url", "sheets_token_url", "intacct_base_url"),
+        *("sheets_base_url", "sheets_token_url", "intacct_base_url", "prometheus_url"),
     )
     @classmethod
     def _safe_address(cls, value: str | None) -> str | None:

@@ -346,7 +346,9 @@ class Transport:
         if isinstance(body, dict) and body.get("errors") and not body.get("data") and body.keys() <= {"data", "errors"}:
             raise Garbage("the body holds errors and nothing else")
         wanted = self.dialect.payload(call.method, self._path_below_base(call.url))
-        part = body if wanted == "[]" else body.get(wanted) if isinstance(body, dict) and wanted else None
+        part: Any = body
+        for name in wanted.split("/") if wanted and wanted != "[]" else ():
+            part = part.get(name) if isinstance(part, dict) else None
         if wanted and not isinstance(part, list):
             words = self._words(call, self.dialect.message(body))
             raise Garbage(f"the body holds no list{'' if wanted == '[]' else f' of {wanted}'}{words}")

@@ -38,6 +38,7 @@ _SETTINGS = (
     "AWS_",
     "SHEETS_",
     "INTACCT_",
+    "PROMETHEUS_",
 )
 
 

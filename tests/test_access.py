@@ -37,7 +37,16 @@ def sandbox():
 @pytest.fixture
 def served(sandbox):
     control(sandbox, "reset", {})
+    # the story's hubs are counted up to its own day, and doctor asks for the month that is over by the clock
+    collected(sandbox, "fernhollow", 7)
     return sandbox
+
+
+def collected(sandbox, hub, count, **labels):
+    """Let Prometheus have a number of users at the end of the newest month that is over."""
+    month_end = clock.now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    metric = {"__name__": "jupyterhub_active_users", "period": "30d", "namespace": hub} | labels
+    sandbox.world.state.prometheus.series.append({"metric": metric, "values": [[month_end.timestamp() - 600, str(count)]]})
 
 
 @pytest.fixture
@@ -132,6 +141,7 @@ def control_requests(sandbox):
         ("airtable", "airtable_token", "AIRTABLE_TOKEN"),
         ("github", "github_token", "GITHUB_TOKEN"),
         ("aws", "aws_access_key_id", "AWS_ACCESS_KEY_ID"),
+        ("prometheus", "prometheus_token", "PROMETHEUS_TOKEN"),
     ],
 )
 def test_a_wrong_token_is_named_after_one_question(served, home, rules, record_property, *, vendor, setting, variable):
@@ -402,3 +412,59 @@ def test_a_page_of_somebody_elses_network_is_not_taken_for_the_vendor(served, ho
     control(served, "faults", {"kind": "html_200", "vendor": vendor, "occurrence": "every"})
     with pytest.raises(GarbageAnswer):
         probe(vendor, settings_of(served, home), rules)
+
+
+# Prometheus: whether a query leads to hubs that are known here
+
+
+def alone(served, hub, **labels):
+    served.world.state.prometheus.series.clear()
+    collected(served, hub, 7, **labels)
+
+
+def test_a_query_of_prometheus_says_how_many_hubs_it_names_and_what_it_does_not_find_is_named(served, home, rules):
+    alone(served, "fernhollow")
+    access = probe("prometheus", settings_of(served, home), rules)
+    assert access.to_do == []
+    assert "monthly_users names 1 hub;" in access.fine
+    served.world.state.prometheus.series.clear()
+    access = probe("prometheus", settings_of(served, home), rules)
+    assert access.fine == ""
+    [sentence] = access.to_do
+    assert "The query monthly_users finds nothing at the end of" in sentence
+    assert "map_usage_queries.csv" in sentence
+
+
+def test_a_query_whose_series_lack_the_label_of_the_hub_is_named(served, home, tmp_path):
+    rules = with_cell(tmp_path, "map_usage_queries", ("monthly_users",), "hub_label", "cluster")
+    [sentence] = probe("prometheus", settings_of(served, home), rules).to_do
+    assert "No series of the query monthly_users has the label 'cluster'" in sentence
+    assert "correct hub_label in map_usage_queries.csv" in sentence
+
+
+def test_a_query_that_names_no_hub_that_is_known_here_is_named_and_one_known_hub_is_enough(served, copy_of_demo, rules, tmp_path):
+    settings = settings_of(served, copy_of_demo)
+    alone(served, "prod-a")
+    collected(served, "prod-b", 9)
+    [sentence] = probe("prometheus", settings, rules).to_do
+    assert "names hubs by the label 'namespace', and none of them is known here: prod-a, prod-b." in sentence
+    assert "Name their deals in map_hubs_to_deals.csv" in sentence
+    mapped = rules.with_table("map_hubs_to_deals", [{"hub": "Prod-A", "deal_id": "1001", "reason": ""}])
+    assert probe("prometheus", settings, mapped).to_do == []
+    collected(served, "Fernhollow", 7)  # a community's id
+    assert probe("prometheus", settings, rules).to_do == []
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        (400, {"status": "error", "errorType": "bad_data", "error": "1:5: parse error"}, "bad_data: 1:5: parse error"),
+        (422, {"status": "error", "errorType": "execution", "error": "too many samples"}, "execution: too many samples"),
+    ],
+)
+def test_a_query_that_prometheus_declines_is_one_thing_to_do(served, home, rules, *, status, body, words):
+    control(served, "faults", {"kind": "answer", "vendor": "prometheus", "status": status, "body": body, "occurrence": "every"})
+    access = probe("prometheus", settings_of(served, home), rules)
+    assert access.fine == ""
+    [sentence] = access.to_do
+    assert words in sentence

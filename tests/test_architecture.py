@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import PROJECT
 
-VENDORS = ("hubspot", "airtable", "asana", "github", "aws", "sheets", "intacct")
+VENDORS = ("hubspot", "airtable", "asana", "github", "aws", "sheets", "intacct", "prometheus")
 PYTHON_FILES = sorted([*PROJECT.glob("pipelines/**/*.py"), *PROJECT.glob("dashboards/**/*.py")])
 MODELS = sorted(PROJECT.glob("dbt/models/**/*.sql"))
 

@@ -381,6 +381,12 @@ _REFUSALS: Final[Mapping[str, Mapping[str, tuple[int, dict[str, Any]]]]] = {
             },
         ),
     },
+    "prometheus": {
+        # what stands before a server says these in its own way; Grafana's is a message
+        "429": (429, {"status": "error", "errorType": "too_many_requests", "error": "too many outstanding requests"}),
+        "401": (401, {"message": "Unauthorized"}),
+        "403": (403, {"message": "Access denied"}),
+    },
     "aws": {
         "429": (400, {"__type": "ThrottlingException", "message": "Rate exceeded"}),
         "401": (

@@ -30,6 +30,7 @@ _READS: Final = {
     "airtable": re.compile(r"/listRecords/?$"),
     "sheets": re.compile(r"^/token$"),
     "intacct": re.compile(r"/(oauth2/token|services/core/query)$"),
+    "prometheus": re.compile(r"/api/v1/query_range$"),
     "aws": re.compile(r"^/(Get|List|Describe|$)"),  # by operation; STS names its own in the body, and only tells who asks
 }
 

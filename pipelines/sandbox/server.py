@@ -123,6 +123,8 @@ def _settings_env(url: str, state: SandboxState) -> dict[str, str]:
         "INTACCT_CLIENT_SECRET": CLIENT_SECRET,
         "INTACCT_USERNAME": USERNAME,
         "INTACCT_BASE_URL": f"{url}/intacct/ia/api/v1",
+        "PROMETHEUS_URL": f"{url}/prometheus",
+        "PROMETHEUS_TOKEN": READ_TOKEN,
     }
 
 

@@ -101,6 +101,14 @@ class IntacctState:
 
 
 @dataclass
+class PrometheusState:
+    """The samples of a server: series with their labels, each with ``[Unix seconds, "value"]`` in the order of time."""
+
+    series: list[Json] = field(default_factory=list)  # {metric: {__name__, namespace, ...}, values: [[seconds, value]]}
+    warnings: list[str] = field(default_factory=list)  # what every answer says beside its data
+
+
+@dataclass
 class SandboxState:
     """Everything behind the sandbox's addresses. ``today`` is the story's frozen date (YYYY-MM-DD)."""
 
@@ -112,3 +120,4 @@ class SandboxState:
     asana: AsanaState = field(default_factory=AsanaState)
     sheets: SheetsState = field(default_factory=SheetsState)
     intacct: IntacctState = field(default_factory=IntacctState)
+    prometheus: PrometheusState = field(default_factory=PrometheusState)

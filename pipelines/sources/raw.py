@@ -386,6 +386,16 @@ RAW_TABLES: Final[dict[str, dict[str, Columns]]] = {
             "amount": "text",
         },
     },
+    "prometheus": {
+        "users": {  # one row for each hub and period; what the server no longer has stays
+            "query_key": "text",  # of map_usage_queries.csv
+            "hub": "text",  # the value of the label that names it; no other label is kept
+            "period_kind": "text",  # day | month
+            "period_on": "date",  # the day, or the first of the month, in UTC
+            "user_count": "bigint",
+            "is_sandbox": "bool",  # invented: such rows do not stay once a server is read
+        },
+    },
     "files": FILES_TABLES,
 }
 

@@ -131,4 +131,5 @@ SOURCES: Final[dict[Vendor, Callable[[Errand], SourceRun]]] = {
     "aws": partial(_open, "aws"),
     "sheets": partial(_open, "sheets"),
     "intacct": partial(_open, "intacct"),
+    "prometheus": partial(_open, "prometheus"),
 }

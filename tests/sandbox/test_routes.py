@@ -8,7 +8,7 @@ import pytest
 from conftest import PROJECT
 from serving import fresh_state
 
-from pipelines.sandbox import airtable, asana, aws, github, intacct, sheets
+from pipelines.sandbox import airtable, asana, aws, github, intacct, prometheus, sheets
 from pipelines.sandbox.world import World
 
 
@@ -25,6 +25,7 @@ def section(name):
         ("GitHub", lambda: github._Github(World(fresh_state()))._routes.listed),
         ("Google Sheets", lambda: sheets._Sheets(World(fresh_state()))._routes.listed),
         ("Sage Intacct", lambda: intacct._Intacct(World(fresh_state()))._routes.listed),
+        ("Prometheus", lambda: prometheus._Prometheus(World(fresh_state()))._routes.listed),
         ("AWS", lambda: [*aws.OPERATIONS, "sts:GetCallerIdentity"]),
     ],
 )
@@ -42,6 +43,7 @@ def test_every_route_is_documented_and_none_that_is_not_built(name, built):
         ("AWS", aws),
         ("Google Sheets", sheets),
         ("Sage Intacct", intacct),
+        ("Prometheus", prometheus),
     ],
 )
 def test_every_limit_is_documented_with_its_usual_value(name, module):

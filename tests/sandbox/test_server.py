@@ -323,7 +323,7 @@ def test_the_lines_are_settings_that_a_shell_understands(sandbox):
     set_up = dict(line.split("=", 1) for line in done.stdout.splitlines())
     names = {name.upper() for name in type(load_settings()).model_fields}
     given = {name: value for name, value in set_up.items() if name in names}
-    assert len(given) == 32
+    assert len(given) == 34
     assert given["GITHUB_PROJECT_NUMBERS"] == "60,57"
     assert {given[f"{vendor}_WRITE_TOKEN"] for vendor in ("HUBSPOT", "AIRTABLE", "ASANA", "GITHUB")} == {"sandbox-write-token"}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from datetime import UTC, datetime
 
 import pytest
 from reading import sandbox_in
@@ -42,6 +43,7 @@ class Text:
 
     def __init__(self, vendor, state):
         self.vendor, self._state = vendor, state
+        self.reference = None  # what the record is named by, where it has no id of its own
         getattr(self, f"_{vendor}")()
 
     def _hubspot(self):
@@ -93,6 +95,15 @@ class Text:
         self.put = lambda value: invoice.update(referenceNumber=value)
         self.got = lambda row: row["deal_ref"]
 
+    def _prometheus(self):
+        # one sample, because the hub's name stands in each of its rows
+        metric = {"__name__": "jupyterhub_active_users", "namespace": "dirty", "period": "30d"}
+        at = datetime(2026, 10, 31, 23, 40, tzinfo=UTC).timestamp()
+        self._state.prometheus.series.append({"metric": metric, "values": [[at, "777"]]})
+        self.table, self.id, self.reference = "users", {"user_count": 777}, "month/a"
+        self.put = lambda value: metric.update(namespace=value)
+        self.got = lambda row: row["hub"]
+
     def of(self, rows):
         [row] = [row for row in rows[self.table] if self.id.items() <= row.items()]
         return self.got(row)
@@ -136,7 +147,7 @@ def test_what_no_database_keeps_is_replaced_and_the_record_named(sandbox, text, 
     assert text.others(rows) == text.others(clean)
     [repair] = named(reader, "cannot be stored")
     assert repair["table_name"] == text.table
-    assert str(text.id.get("id", text.id.get("number"))) in repair["record_ref"]
+    assert (text.reference or str(text.id.get("id", text.id.get("number")))) in repair["record_ref"]
     record_property("counted", "hostile texts in values, kept or named")
 
 

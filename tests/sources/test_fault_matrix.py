@@ -21,6 +21,7 @@ TITLES = {
     "aws": "AWS",
     "sheets": "Google Sheets",
     "intacct": "Sage Intacct",
+    "prometheus": "Prometheus",
 }
 POSITIONS = ("first", "middle", "last")
 # What the fault is when it stays

@@ -21,6 +21,7 @@ LISTS = {
     "aws": r"/ListAccounts$",
     "sheets": r"/v4/spreadsheets/[^/]+$",
     "intacct": r"/services/core/query$",
+    "prometheus": r"/api/v1/query_range$",
 }
 SMALL_PAGES = {
     "hubspot__page_size": 20,

@@ -29,6 +29,7 @@ FILLED = {
     "aws": {"costs"},
     "sheets": set(),  # likewise
     "intacct": set(),  # likewise
+    "prometheus": set(),  # likewise
 }
 
 

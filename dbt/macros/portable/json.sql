@@ -33,6 +33,22 @@
     json_extract_string({{ column }}, '$.{{ name }}')
 {%- endmacro %}
 
+{# Which source an item of evidence names. One with a point in it is a column that says prometheus, or else files. #}
+{% macro evidence_source(source) -%}
+    {%- if '.' in source -%} coalesce({{ source }}, 'files')
+    {%- elif source in ['engagements', 'invoices'] -%} loads.{{ source }}_source
+    {%- else -%} '{{ source }}'
+    {%- endif -%}
+{%- endmacro %}
+
+{# When that source was last read completely. #}
+{% macro evidence_seen_at(source) -%}
+    {%- if '.' in source -%}
+        case when {{ source }} = 'prometheus' then loads.prometheus_seen_at else loads.files_seen_at end
+    {%- else -%} loads.{{ source }}_seen_at
+    {%- endif -%}
+{%- endmacro %}
+
 {#
     What a finding saw, as a JSON array: items are (field, value expression, source).
     `loads` must be joined: one row with <source>_seen_at for each source (int_source_loads). `engagements` and `invoices` stand for
@@ -44,8 +60,8 @@
         {
             'field': '{{ field }}',
             'value': cast({{ value }} as varchar),
-            'source': {{ 'loads.' ~ source ~ '_source' if source in ['engagements', 'invoices'] else "'" ~ source ~ "'" }},
-            'seen_at': strftime(timezone('UTC', loads.{{ source }}_seen_at), '%Y-%m-%dT%H:%M:%SZ')
+            'source': {{ evidence_source(source) }},
+            'seen_at': strftime(timezone('UTC', {{ evidence_seen_at(source) }}), '%Y-%m-%dT%H:%M:%SZ')
         }{{ "," if not loop.last }}
     {%- endfor %}
     ]) as varchar)

@@ -204,7 +204,7 @@ final as (
             ('bd_notified_on', 'engagements.bd_notified_on', 'engagements'),
             ('promised_items', 'engagements.promised_count', 'engagements'),
             ('delivered_items', 'engagements.delivered_count', 'engagements'),
-            ('users', 'usage.most_count', 'files'),
+            ('users', 'usage.most_count', 'usage.usage_source'),
             ('deliverable_status', 'items.status', 'engagements'),
             ('issue', 'items.github_url', 'engagements'),
             ('issue_state', 'items.issue_state', 'github'),

@@ -1,8 +1,23 @@
--- One row per engagement whose usage was imported: when enough people had used it, and whether enough still do.
+-- One row per engagement whose usage is known: when enough people had used it, and whether enough still do.
 with
 
 readings as (
     select * from {{ ref('int_usage_readings') }}
+),
+
+-- an engagement of which anything is read from Prometheus has its next figures from there
+told as (
+    select
+        hubs.engagement_id,
+        bool_or(usage.source = 'prometheus') as is_read
+    from {{ ref('int_usage') }} as usage
+    inner join {{ ref('int_hub_engagements') }} as hubs on usage.hub_key = hubs.hub_key
+    group by hubs.engagement_id
+),
+
+gates as (
+    select * from {{ ref('int_source_gates') }}
+    where source = 'prometheus'
 ),
 
 first_reached as (
@@ -28,16 +43,21 @@ final as (
         latest.through_on as usage_through_on,
         latest.least_count,
         latest.most_count,
+        case when told.is_read then 'prometheus' else 'files' end as usage_source,
         case
             when latest.through_on is null
                 or latest.through_on < {{ add_days(as_of(), '-' ~ threshold('usage_recent_days')) }}
                 then 'unknown'
             when latest.least_count >= {{ threshold('usage_people') }} then 'enough'
+            -- that too few used it in newer figures, which could not be read, nobody can say
+            when told.is_read and gates.gate <> 'complete' then 'unknown'
             when latest.most_count < {{ threshold('usage_people') }} then 'too few'
             else 'unknown'
         end as usage_state
     from latest
     left join first_reached on latest.engagement_id = first_reached.engagement_id
+    left join told on latest.engagement_id = told.engagement_id
+    left join gates on true
 )
 
 select * from final

@@ -1,12 +1,12 @@
--- One row per hub of the usage files: the engagement that it belongs to, by map_hubs_to_deals.csv, else by the engagement's id or
--- name, else by the community id where that community has one engagement; null where nothing leads to one.
+-- One row per hub whose users are known: the engagement that it belongs to, by map_hubs_to_deals.csv, else by the id or name of
+-- the engagement, else by the community id where that community has one engagement; null where nothing leads to one.
 with
 
 hubs as (
     select
         hub_key,
         min(hub) as hub
-    from {{ ref('stg_files__usage') }}
+    from {{ ref('int_usage') }}
     group by hub_key
 ),
 

@@ -100,7 +100,8 @@ usage as (
     select
         served.deal_id,
         max(usage.usage_through_on) as used_through_on,
-        max_by(usage.least_count, usage.usage_through_on) as used_by_count
+        max_by(usage.least_count, usage.usage_through_on) as used_by_count,
+        max_by(usage.usage_source, usage.usage_through_on) as usage_source
     from {{ ref('int_deal_engagements') }} as served
     inner join {{ ref('int_engagement_usage') }} as usage on served.engagement_id = usage.engagement_id
     where usage.least_count > 0
@@ -232,7 +233,8 @@ final as (
         issues.issue_url,
         issues.touched_on as issue_touched_on,
         usage.used_through_on,
-        usage.used_by_count
+        usage.used_by_count,
+        usage.usage_source
     from united
     left join deals on united.deal_id = deals.deal_id
     left join engagements on united.deal_id = engagements.deal_id

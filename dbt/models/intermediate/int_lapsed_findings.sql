@@ -88,7 +88,7 @@ final as (
             ('uncovered_cost', 'cast(worded.uncovered_amount as decimal(18, 2))', 'aws'),
             ('engagement_status', 'worded.engagement_status', 'engagements'),
             ('issue_touched_on', 'worded.issue_touched_on', 'github'),
-            ('used_through_on', 'worded.used_through_on', 'files'),
+            ('used_through_on', 'worded.used_through_on', 'worded.usage_source'),
         ]) }} as evidence,
         case when worded.has_issue_signal and not worded.has_cost_signal and not worded.has_engagement_signal then 'github' end
             as extra_needs,

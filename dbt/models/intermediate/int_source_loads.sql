@@ -16,6 +16,7 @@ final as (
         max(case when source = 'aws' then last_complete_at end) as aws_seen_at,
         max(case when source = 'files' then last_complete_at end) as files_seen_at,
         max(case when source = 'sheets' then last_complete_at end) as sheets_seen_at,
+        max(case when source = 'prometheus' then last_complete_at end) as prometheus_seen_at,
         coalesce(max(case when source = 'intacct' then source end), 'files') as invoices_source,
         case
             when bool_or(source = 'intacct') then max(case when source = 'intacct' then last_complete_at end)

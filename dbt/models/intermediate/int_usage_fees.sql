@@ -1,10 +1,10 @@
--- One row per deal and whole month in which the usage files speak of one of its hubs: the monthly users, and what they cost by
+-- One row per deal and whole month in which the users of one of its hubs are known: the monthly users, and what they cost by
 -- the tiers of rule_usage_tiers.csv, which hold for each hub (cluster) by itself, after what was paid in advance. Users of a hub
 -- that nobody knows make the fee of the month unknown, which is not zero.
 with
 
 usage as (
-    select * from {{ ref('stg_files__usage') }}
+    select * from {{ ref('int_usage') }}
 ),
 
 hubs as (

@@ -1,12 +1,12 @@
 -- One row per engagement and way in which its usage was told (persons or numbers, by day or month): when enough people
--- had used it, and how few and how many can have used it in the last window that the files cover. Staff does not count.
+-- had used it, and how few and how many can have used it in the last window that is covered. Staff does not count.
 with
 
 usage as (
     select
         usage.*,
         hubs.engagement_id
-    from {{ ref('stg_files__usage') }} as usage
+    from {{ ref('int_usage') }} as usage
     inner join {{ ref('int_hub_engagements') }} as hubs on usage.hub_key = hubs.hub_key
     where hubs.engagement_id is not null and usage.period_on <= {{ as_of() }}
 ),
@@ -24,7 +24,7 @@ persons_through as (
     select
         period_kind,
         max(period_end_on) filter (where period_end_on <= {{ as_of() }}) as through_on
-    from {{ ref('stg_files__usage') }}
+    from {{ ref('int_usage') }}
     where user_key is not null
     group by period_kind
 ),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
 from pipelines.sandbox.state import SandboxState
-from pipelines.sandbox.story import airtable, asana, github, hubspot_schema, intacct, sheets
+from pipelines.sandbox.story import airtable, asana, github, hubspot_schema, intacct, prometheus, sheets
 from pipelines.sandbox.story.aws import Payer
 from pipelines.sandbox.story.calendar import TODAY, instant
 from pipelines.sandbox.story.hubspot import Portal, deal_url
@@ -359,6 +359,7 @@ class Storybook:
             asana=asana.moved(base),
             sheets=sheets.kept(portal),
             intacct=intacct.billed(portal),
+            prometheus=prometheus.collected(),
         )
 
 

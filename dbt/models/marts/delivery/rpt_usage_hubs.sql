@@ -1,7 +1,7 @@
 with
 
 usage as (
-    select * from {{ ref('stg_files__usage') }}
+    select * from {{ ref('int_usage') }}
 ),
 
 hubs as (
