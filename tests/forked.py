@@ -15,10 +15,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 _FORKING = multiprocessing.get_context("forkserver")
+# nothing of handoff: it asks its environment how wide the terminal is when it is imported
 _FORKING.set_forkserver_preload(
     [
-        "pipelines.cli",
-        "pipelines.sync",
+        "boto3",
+        "typer",
         "dlt.destinations.impl.duckdb.duck",
         "dbt.cli.main",
         "dbt.task.build",

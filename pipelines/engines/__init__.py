@@ -5,20 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipelines.engines.java import what_spark_lacks
 from pipelines.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pipelines.settings import Settings
-
-
-# when `make test-spark` finds every row and every value equal, what java.py says that this machine lacks takes its place: until then
-# nobody shall install what is then refused
-_NOT_PROVED = (
-    "HANDOFF_ENGINE=spark is refused: not every value that it computes was shown to be DuckDB's (docs/scaling.md). "
-    "Unset HANDOFF_ENGINE to build with DuckDB."
-)
 
 
 @dataclass(frozen=True)
@@ -33,7 +26,7 @@ def what_is_missing(settings: Settings) -> str | None:
     """Return a sentence about what the engine of ``settings`` lacks on this machine, None when a build may begin."""
     match settings.handoff_engine:
         case "spark":
-            return _NOT_PROVED
+            return what_spark_lacks()
         case "ducklake":
             return "HANDOFF_ENGINE=ducklake is not built yet (docs/scaling.md). Unset HANDOFF_ENGINE to build with DuckDB."
         case _:

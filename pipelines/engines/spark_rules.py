@@ -37,8 +37,12 @@ _LETTERS: Final = {
 }
 # What stands at the front of texts that both engines read as a number, a day, an instant
 _NUMBER: Final = r"^\s*[+-]?([0-9][0-9_]*\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*$"
-_DAY: Final = r"^\s*([0-9]+)[-/]([0-9]{1,2})[-/]([0-9]{1,2})(?![0-9]).*$"
-_INSTANT: Final = r"^[0-9]+-[0-9]{1,2}-[0-9]{1,2}([ T][0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?| [A-Za-z_/]+)?)?$"
+# between year, month and day stands one of three characters, twice the same
+_DAY: Final = r"^\s*([0-9]+)([-/ ])([0-9]{1,2})\2([0-9]{1,2})(?![0-9]).*$"
+_INSTANT: Final = (
+    r"^([0-9]+)([-/ ])([0-9]{1,2})\2([0-9]{1,2})"
+    r"([ T][0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?| [A-Za-z_/]+)?)?$"
+)
 
 
 class Untranslatable(HandoffError):
@@ -145,10 +149,11 @@ def _cast_of_text(value: Any, to: exp.DataType) -> Any:
     """Read a text as DuckDB does: Spark knows other spellings of numbers and days, and fewer. What neither reads is null."""
     kind = to.this
     if kind == _DATE:
-        day = _call("regexp_replace", value, exp.Literal.string(_DAY), "'$1-$2-$3'")
+        day = _call("regexp_replace", value, exp.Literal.string(_DAY), "'$1-$3-$4'")
         return _spark_if(_matches(value.copy(), _DAY), _try_cast(this=day, to=exp.DataType.build("date")))
     if kind in _INSTANTS or kind == exp.DataType.Type.TIMESTAMP:
-        return _spark_if(_matches(value.copy(), _INSTANT), _try_cast(this=value, to=_plain_type(to)))
+        instant = _call("regexp_replace", value, exp.Literal.string(_INSTANT), "'$1-$3-$4$5'")
+        return _spark_if(_matches(value.copy(), _INSTANT), _try_cast(this=instant, to=_plain_type(to)))
     if kind in {*_INTEGERS, exp.DataType.Type.DECIMAL, *_REALS}:
         number: Any = _call("replace", value, "'_'", "''")
         if kind in _INTEGERS:
@@ -285,11 +290,7 @@ def _extract(node: exp.Extract) -> Any:
 
 def _date_trunc(node: Any) -> Any:
     trunc = _call("date_trunc", exp.Literal.string(_unit(node)), node.this)
-    return (
-        _cast(trunc, "date")
-        if _is(node.this, _DATE)
-        else _cast(trunc, "timestamp_ntz" if not _is(node.this, *_INSTANTS) else "timestamp")
-    )
+    return _cast(trunc, "timestamp" if _is(node.this, *_INSTANTS) else "timestamp_ntz")
 
 
 def _unix_to_time(node: exp.UnixToTime) -> Any:

@@ -9,7 +9,7 @@ import sys
 import pytest
 from conftest import PROJECT
 
-from pipelines.engines import java, spark_of, what_is_missing
+from pipelines.engines import SparkPlace, java, spark_of
 from pipelines.errors import ConfigurationError
 from pipelines.settings import load_settings
 
@@ -40,13 +40,13 @@ def test_ducklake_is_not_built_yet_and_says_so(home):
         spark_of(engine(home, handoff_engine="ducklake"))
 
 
-def test_spark_is_refused_before_anybody_installs_something_for_it(home, monkeypatch):
-    monkeypatch.setattr(java.importlib.util, "find_spec", lambda _name: None)
-    sentence = what_is_missing(engine(home, handoff_engine="spark"))
-    assert sentence is not None
-    assert "Unset HANDOFF_ENGINE" in sentence
-    with pytest.raises(ConfigurationError, match="is refused"):
-        spark_of(engine(home, handoff_engine="spark"))
+def test_spark_builds_where_it_is_told_to_once_nothing_is_missing(home, monkeypatch, tmp_path):
+    settings = engine(home, handoff_engine="spark", spark_master_url="spark://127.0.0.1:7077", spark_lake_dir=tmp_path)
+    monkeypatch.setattr("pipelines.engines.what_spark_lacks", lambda: None)
+    assert spark_of(settings) == SparkPlace("spark://127.0.0.1:7077", tmp_path)
+    monkeypatch.setattr("pipelines.engines.what_spark_lacks", lambda: "No Java.")
+    with pytest.raises(ConfigurationError, match="No Java"):
+        spark_of(settings)
 
 
 def test_spark_without_its_package_names_what_to_install(monkeypatch):

@@ -141,9 +141,10 @@ def test_a_fault_that_passes_leaves_the_truth(sandbox, clean, vendor, kind, posi
     rows, error = reader.read_with(fault)
     assert error is None, error
     assert rows == truth
-    # An iterator of Airtable is spent with the page that was lost, so that its table is read from the start.
-    again = len(reader.calls()) - len(calls)
-    assert 1 <= again <= 5 if vendor == "airtable" else again == 1
+    # An iterator of Airtable is spent with the page that was lost, so that its table is read from the start; and where what is slow is
+    # given up, a busy machine may once be slow by itself.
+    most = 5 if vendor == "airtable" else 2 if kind in SLOW else 1
+    assert 1 <= len(reader.calls()) - len(calls) <= most
     if asked:
         assert reader.waits == [7.0]
 
