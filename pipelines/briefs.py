@@ -26,7 +26,7 @@ Row = dict[str, Any]
 
 # what the check-in asks for and no source tells yet
 NOT_READ: Final = (
-    "Not read by handoff: invoices, monthly active users and usage, support tickets. Look them up where they are kept."
+    "Not in this pack: invoices, monthly active users and usage, support tickets. Look them up where they are kept."
 )
 
 _PARTS: Final = {

@@ -497,7 +497,7 @@ def test_a_brief_has_what_is_known_of_the_community_and_says_what_is_not_read(de
     text = page(demo_home, "brief", "lastlight")
     assert text.startswith("# Check-in: Lastlight Lichenology\n")
     assert "SANDBOX" in text
-    assert "Not read by handoff: invoices, monthly active users and usage, support tickets." in text
+    assert "Not in this pack: invoices, monthly active users and usage, support tickets." in text
     found = json.loads(page(demo_home, "brief", "lastlight", "--format", "json"))
     assert {row["community_name"] for name in ("agreements", "renewals", "findings") for row in found[name]} == {
         "Lastlight Lichenology"
