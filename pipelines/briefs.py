@@ -25,9 +25,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 # what the check-in asks for and no source tells yet
-NOT_READ: Final = (
-    "Not in this pack: invoices, monthly active users and usage, support tickets. Look them up where they are kept."
-)
+NOT_READ: Final = "Not in this pack: invoices, monthly active users and usage, support tickets. Look them up where they are kept."
 
 _PARTS: Final = {
     "agreements": "select * from marts.rpt_deals where community_name = ? order by start_on desc nulls last, deal_name, deal_id",

@@ -38,7 +38,7 @@ def handoff(arguments, *, environment, folder, timeout=300) -> subprocess.Comple
         if process.exitcode is None:
             process.kill()
             process.join()
-            raise subprocess.TimeoutExpired(arguments, timeout, out.read_bytes(), err.read_bytes())
+            raise subprocess.TimeoutExpired(arguments, timeout)
         return subprocess.CompletedProcess(arguments, process.exitcode, out.read_bytes(), err.read_bytes())
 
 

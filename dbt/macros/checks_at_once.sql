@@ -11,7 +11,15 @@
     {%- set built = results | selectattr("status", "equalto", "success") | map(attribute="node.unique_id") | list -%}
     {%- set tests = [] -%}
     {%- for test in graph.nodes.values() if test.resource_type == "test" and test.test_metadata -%}
-        {%- if test.test_metadata.name in kinds and test.attached_node in built -%}{%- do tests.append(test) -%}{%- endif -%}
+        {%- if test.test_metadata.name in kinds -%}
+            {%- set config = test.config -%}
+            {%- set as_usual = config.error_if == config.warn_if == "!= 0" and not (config.where or config.limit) -%}
+            {%- if not (test.attached_node and as_usual) -%}
+                {%- set why = " cannot be asked at once: it is about a source, or has where, limit, error_if or warn_if." -%}
+                {{ exceptions.raise_compiler_error(test.name ~ why) }}
+            {%- endif -%}
+            {%- if test.attached_node in built -%}{%- do tests.append(test) -%}{%- endif -%}
+        {%- endif -%}
     {%- endfor -%}
     {%- for some in tests | batch(24) -%}
         {%- set queries = [] -%}

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import duckdb
 
 from pipelines import clock, warehouse
-from pipelines.sources.prometheus import DAY, Stretch, open_prometheus
+from pipelines.sources.prometheus import DAY, Stretch, hub_of, open_prometheus
 from pipelines.sources.prometheus_queries import queries_of
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def ask(settings: Settings, rules: Rules, inquiry: Inquiry) -> str:
             told = client.transport.vendor_time
             inquiry.compare_clocks(format_datetime(told, usegmt=True) if told is not None else None)
             if series is not None:
-                hubs = {one["metric"].get(query.hub_label, "").strip() for one in series} - {""}
+                hubs = {hub_of(query, one).strip() for one in series} - {""}
                 if not series:
                     inquiry.note(
                         f"The query {query.query_key} finds nothing at the end of {stretch.last - DAY:%-d %B %Y}. Try its promql at the "

@@ -37,11 +37,11 @@ _LETTERS: Final = {
 }
 # What stands at the front of texts that both engines read as a number, a day, an instant
 _NUMBER: Final = r"^\s*[+-]?([0-9][0-9_]*\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*$"
-# between year, month and day stands one of three characters, twice the same
-_DAY: Final = r"^\s*([0-9]+)([-/ ])([0-9]{1,2})\2([0-9]{1,2})(?![0-9]).*$"
+# between year, month and day stands one of four characters, twice the same; blanks around are read where a time follows
+_DAY: Final = r"^\s*([0-9]+)([-/ \\])([0-9]{1,2})\2([0-9]{1,2})(?![0-9]).*$"
 _INSTANT: Final = (
-    r"^([0-9]+)([-/ ])([0-9]{1,2})\2([0-9]{1,2})"
-    r"([ T][0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?| [A-Za-z_/]+)?)?$"
+    r"^(?=[0-9].*[0-9]$|.*:)\s*([0-9]+)([-/ \\])([0-9]{1,2})\2([0-9]{1,2})"
+    r"([ T][0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?| [A-Za-z_/]+)?)?\s*$"
 )
 
 

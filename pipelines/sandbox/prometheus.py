@@ -8,6 +8,7 @@ measured at a server.
 from __future__ import annotations
 
 import base64
+import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
@@ -114,7 +115,9 @@ def _is_known(call: Call) -> bool:
 
 def _instant(name: str, text: str) -> float:
     try:
-        return float(text)
+        seconds = float(text)
+        if math.isfinite(seconds):
+            return seconds
     except ValueError:
         pass
     try:
@@ -134,7 +137,7 @@ def _step(text: str) -> float:
             step = seconds_of(text)
         except ValueError:
             raise refuse(f'invalid parameter "step": cannot parse "{text}" to a valid duration') from None
-    if not step > 0:
+    if not 0 < step < math.inf:
         raise refuse(
             'invalid parameter "step": zero or negative query resolution step widths are not accepted. Try a positive integer'
         )

@@ -43,6 +43,7 @@ QUERY_PATH: Final = "/api/v1/query_range"
 DAY: Final = timedelta(days=1)
 _MOST_USERS: Final = 10**9
 _KEY: Final = ("period_kind", "hub", "period_on")
+_NUMBER: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _E_MAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 # what is set aside is shown to people: a label may be anybody's name
 _NOT_KEPT: Final = "not kept, because its labels may name a person"
@@ -159,8 +160,8 @@ class _Found:
         """Keep the numbers in one answer. Raises GarbageAnswer for samples of another time."""
         before = self.sample_count
         for one in series:
-            hub = one["metric"].get(self.query.hub_label, "")
-            if not hub.strip() or _E_MAIL.fullmatch(hub.strip()):
+            hub = hub_of(self.query, one)
+            if not hub:
                 self._without_hub += 1
                 self.sample_count += len(one["values"])
                 continue
@@ -175,15 +176,16 @@ class _Found:
         for (hub, period_on), counts in self._counts.items():
             reference = f"{key}/{hub}/{period_on}"
             spot = (self.query.period_kind, hub.strip().lower(), period_on)
-            first = self._told_by.setdefault(spot, reference)
             if len(counts) > 1:
                 self._put(
                     reference,
-                    f"several series of {label} {hub!r} say {' and '.join(map(str, sorted(counts)))}; none counts. Add up or choose in "
-                    f"promql, such as max by ({label}) (...)",
+                    f"several series of {label} {hub!r} say {' and '.join(map(str, sorted(counts)))}; none counts, and a number that was "
+                    f"read before stays. Add up or choose in promql, such as max by ({label}) (...)",
                     "",
                 )
-            elif first != reference:
+                continue
+            first = self._told_by.setdefault(spot, reference)
+            if first != reference:
                 self._put(
                     reference, f"the users of this hub and {self.query.period_kind} were told already ({first})", str(*counts)
                 )
@@ -235,6 +237,12 @@ def _check_that_not_all_is_gone(landing: Landing, found: _Found, stretches: list
         )
 
 
+def hub_of(query: UsageQuery, series: Json) -> str:
+    """Return the hub that a series is of, as it is written there; empty where it names none: an address is a person and no hub."""
+    hub: str = series["metric"].get(query.hub_label, "")
+    return "" if not hub.strip() or _E_MAIL.fullmatch(hub.strip()) else hub
+
+
 def _sound_series(query: UsageQuery, one: Any) -> Json:
     """Return a series whose samples are pairs of time and value. Raises GarbageAnswer; those of histograms have other ones."""
     metric, values = (one.get("metric"), one.get("values")) if isinstance(one, dict) else (None, None)
@@ -266,10 +274,8 @@ def _period_on(query: UsageQuery, stretch: Stretch, at: float) -> date:
 
 def _count(value: object) -> int:
     """Return a sample's value as a number of people; Prometheus sends it as text, NaN and +Inf among them. Raises ValueError."""
-    try:
-        number = float(value) if isinstance(value, str) else math.nan
-    except ValueError:
-        number = math.nan
+    # Python would take 1_000 and digits of other scripts for numbers
+    number = float(value) if isinstance(value, str) and _NUMBER.fullmatch(value) else math.nan
     if not math.isfinite(number) or number < 0 or number > _MOST_USERS or number != int(number):
         raise ValueError(f"the value {str(value)[:40]!r} is not a number of people")
     return int(number)

@@ -5,11 +5,14 @@ readings as (
     select * from {{ ref('int_usage_readings') }}
 ),
 
--- an engagement of which anything is read from Prometheus has its next figures from there
+-- an engagement whose figures of late are read from Prometheus has its next ones from there
 told as (
     select
         hubs.engagement_id,
-        bool_or(usage.source = 'prometheus') as is_read
+        bool_or(
+            usage.source = 'prometheus'
+            and usage.period_end_on > {{ add_days(as_of(), '-' ~ threshold('usage_recent_days')) }}
+        ) as is_read
     from {{ ref('int_usage') }} as usage
     inner join {{ ref('int_hub_engagements') }} as hubs on usage.hub_key = hubs.hub_key
     group by hubs.engagement_id

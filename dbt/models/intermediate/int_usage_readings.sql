@@ -29,6 +29,15 @@ persons_through as (
     group by period_kind
 ),
 
+-- a server that tells the users of a hub takes the place of the persons that files name there: what is left of them is a part
+told_by_a_server as (
+    select distinct
+        engagement_id,
+        period_kind
+    from usage
+    where source = 'prometheus' and period_end_on > {{ add_days(as_of(), '-' ~ threshold('usage_recent_days')) }}
+),
+
 first_seen as (
     select
         engagement_id,
@@ -103,6 +112,16 @@ placed as (
         on numbers.engagement_id = through.engagement_id and numbers.period_kind = through.period_kind
 ),
 
+-- hubs of which files name persons beside hubs that a server tells: nobody knows how many they are together
+beside as (
+    select distinct
+        usage.engagement_id,
+        usage.period_kind
+    from usage
+    inner join told_by_a_server as told on usage.engagement_id = told.engagement_id and usage.period_kind = told.period_kind
+    where usage.user_key is not null and usage.period_end_on > {{ add_days(as_of(), '-' ~ threshold('usage_recent_days')) }}
+),
+
 windows as (
     select
         engagement_id,
@@ -122,29 +141,35 @@ united as (
         persons.engagement_id,
         persons.told_as,
         persons.period_kind,
-        persons.through_on,
+        -- when enough people had used it remains known
+        case when told.engagement_id is null then persons.through_on end as through_on,
         reached.reached_on,
-        persons.least_count,
-        persons.least_count as most_count,
+        case when told.engagement_id is null then persons.least_count end as least_count,
+        case when told.engagement_id is null then persons.least_count end as most_count,
         case when persons.period_kind = 'day' then 1 else 2 end as told_rank
     from persons
+    left join told_by_a_server as told on persons.engagement_id = told.engagement_id and persons.period_kind = told.period_kind
     left join persons_reached as reached
         on persons.engagement_id = reached.engagement_id and persons.period_kind = reached.period_kind
     union all
     select
-        engagement_id,
+        windows.engagement_id,
         'numbers' as told_as,
-        period_kind,
-        through_on,
-        reached_on,
-        coalesce(least_count, 0) as least_count,
+        windows.period_kind,
+        windows.through_on,
+        windows.reached_on,
+        coalesce(windows.least_count, 0) as least_count,
         -- a hub or day without data: nobody knows how many more there were
         case
-            when told_count = hub_count * case when period_kind = 'day' then {{ threshold('usage_window_days') }} else 1 end
-                then most_count
+            when
+                beside.engagement_id is null
+                and windows.told_count
+                = windows.hub_count * case when windows.period_kind = 'day' then {{ threshold('usage_window_days') }} else 1 end
+                then windows.most_count
         end as most_count,
-        case when period_kind = 'day' then 3 else 4 end as told_rank
+        case when windows.period_kind = 'day' then 3 else 4 end as told_rank
     from windows
+    left join beside on windows.engagement_id = beside.engagement_id and windows.period_kind = beside.period_kind
 ),
 
 final as (
