@@ -22,8 +22,8 @@ ORDINARY = "2026-11-16"
 # when clocks change in the organisation's zone, America/Los_Angeles
 CLOCKS_GO_BACK = "2026-11-01"
 CLOCKS_GO_FORWARD = "2026-03-08"
-# ahead of UTC and behind it by the most there is, and one whose clocks change by half an hour, on other nights
-ZONES = ("Pacific/Kiritimati", "Pacific/Pago_Pago", "Australia/Lord_Howe")
+# behind and ahead of UTC by the most there is, with half and quarter hours, and one whose clocks change on other nights
+ZONES = ("Pacific/Kiritimati", "Pacific/Pago_Pago", "Asia/Kathmandu", "Australia/Lord_Howe", "America/Los_Angeles")
 
 _BUILD = """
 import sys

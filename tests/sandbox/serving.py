@@ -7,6 +7,7 @@ import pickle
 from contextlib import contextmanager
 
 import httpx
+import pytest
 
 from pipelines.actions.records import Change
 from pipelines.actions.target import Connection, Tokens
@@ -103,3 +104,16 @@ def connected(sandbox, vendor, headers=None):
 def served():
     with running(fresh_state()) as sandbox:
         yield Served(sandbox)
+
+
+@pytest.fixture(scope="module")
+def server():
+    """A served sandbox for the tests of a module, which take it by name."""
+    with served() as running_server:
+        yield running_server
+
+
+@pytest.fixture
+def sandbox(server):
+    """That sandbox, as the story begins."""
+    return server.fresh()

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pyairtable
 import pytest
+import serving
 from conftest import PROJECT
 from pyairtable.formulas import AND, Field, match
-from serving import connected, creation, fresh_state, served, written
+from serving import connected, creation, fresh_state, written
 
 from pipelines.actions.airtable import AirtableTarget
 from pipelines.dialects import AirtableDialect
@@ -30,16 +31,7 @@ TABLE = f"/v0/{BASE}/{ENGAGEMENTS}"
 NAME, STATUS, BUDGET, START = "fldEngName0000000", "fldEngStatus00000", "fldEngBudget00000", "fldEngStart000000"
 ENGAGEMENT_LINK, PROJECTS_LINK = "fldPrjEngagement0", "fldEngProjects000"
 
-
-@pytest.fixture(scope="module")
-def server():
-    with served() as running_server:
-        yield running_server
-
-
-@pytest.fixture
-def sandbox(server):
-    return server.fresh()
+server, sandbox = serving.server, serving.sandbox
 
 
 @pytest.fixture(autouse=True)

@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import jsonschema
 import pytest
+import serving
 from conftest import PROJECT
-from serving import served
 
 from pipelines.sandbox.world import READ_TOKEN
 
@@ -18,16 +18,7 @@ PROJECT_GID = "1210000000000001"
 DEAL_URL, STATUS, VALUE, NOTICE = "1200000000000101", "1200000000000102", "1200000000000103", "1200000000000108"
 SPECIFICATION = PROJECT.parent / "shared" / "specs" / "asana" / "asana_oas_subset.json"
 
-
-@pytest.fixture(scope="module")
-def server():
-    with served() as running_server:
-        yield running_server
-
-
-@pytest.fixture
-def sandbox(server):
-    return server.fresh()
+server, sandbox = serving.server, serving.sandbox
 
 
 @pytest.fixture

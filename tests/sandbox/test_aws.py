@@ -10,12 +10,13 @@ from pathlib import Path
 
 import boto3
 import pytest
+import serving
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.validate import ParamValidator
 from conftest import PROJECT
-from serving import fresh_state, served
+from serving import fresh_state
 
 from pipelines.dialects import AwsDialect
 from pipelines.errors import Unauthorized
@@ -30,16 +31,7 @@ WINDOW = {"Start": "2026-09-01", "End": "2026-11-16"}
 BY_ACCOUNT, BY_SERVICE = {"Type": "DIMENSION", "Key": "LINKED_ACCOUNT"}, {"Type": "DIMENSION", "Key": "SERVICE"}
 USAGE = {"Dimensions": {"Key": "RECORD_TYPE", "Values": ["Usage"]}}
 
-
-@pytest.fixture(scope="module")
-def server():
-    with served() as running_server:
-        yield running_server
-
-
-@pytest.fixture
-def sandbox(server):
-    return server.fresh()
+server, sandbox = serving.server, serving.sandbox
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from serving import served
+import serving
 
 TABLE = "/v0/appHandoffDemo000/tblEngagements000"
 BOARD, ISSUES = "/orgs/demo-org/projectsV2/60", "/repos/demo-org/bd-requests/issues"
@@ -77,10 +77,7 @@ def spoilt(good):
             yield json.dumps(changed["whole"])
 
 
-@pytest.fixture(scope="module")
-def server():
-    with served() as running_server:
-        yield running_server
+server = serving.server
 
 
 @pytest.mark.parametrize("vendor", CALLS)

@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 import pytest
-from serving import served
+import serving
 
 from pipelines import clock
 from pipelines.errors import (
@@ -26,11 +26,7 @@ from pipelines.transport import Transport
 DEALS = "/crm/objects/2026-09/deals"
 ONE = f"{DEALS}/1001"
 
-
-@pytest.fixture(scope="module")
-def server():
-    with served() as running_server:
-        yield running_server
+server = serving.server
 
 
 @pytest.fixture

@@ -13,8 +13,9 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+import serving
 from conftest import PROJECT, shared_file
-from serving import connected, creation, fresh_state, served, written
+from serving import connected, creation, fresh_state, written
 
 from pipelines.actions.github import HEADERS, GithubTarget
 from pipelines.dialects import GithubDialect
@@ -29,16 +30,7 @@ BOARD, DELIVERY_BOARD = "/orgs/demo-org/projectsV2/60", "/orgs/demo-org/projects
 ISSUES = "/repos/demo-org/bd-requests/issues"
 TITLE, STATUS, DEAL, START = 60001, 60003, 60004, 60005
 
-
-@pytest.fixture(scope="module")
-def server():
-    with served() as running_server:
-        yield running_server
-
-
-@pytest.fixture
-def sandbox(server):
-    return server.fresh()
+server, sandbox = serving.server, serving.sandbox
 
 
 @pytest.fixture(autouse=True)

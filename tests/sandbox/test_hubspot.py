@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import pytest
+import serving
 from portal import DEALS, LINKS, fixed, ids, records, search, walk
-from serving import served
 
-
-@pytest.fixture(scope="module")
-def server():
-    with served() as running_server:
-        yield running_server
+server = serving.server
 
 
 @pytest.fixture(autouse=True)

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import pytest
+import serving
 from portal import DEALS, LINKS, link, linked, walk
-from serving import served
 
 from pipelines.sandbox.hubspot_links import Links
 
-
-@pytest.fixture(scope="module")
-def server():
-    with served() as running_server:
-        yield running_server
+server = serving.server
 
 
 @pytest.fixture(autouse=True)

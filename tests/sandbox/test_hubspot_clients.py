@@ -9,9 +9,9 @@ from datetime import date
 
 import jsonschema
 import pytest
+import serving
 from conftest import PROJECT, shared_file
 from portal import DEALS, LINKS, link, records
-from serving import served
 
 from pipelines.actions.hubspot import HubspotTarget
 from pipelines.actions.records import Change
@@ -25,11 +25,7 @@ from pipelines.sources.hubspot import hubspot_rows, open_hubspot
 from pipelines.sources.landing import Landing
 from pipelines.transport import Transport
 
-
-@pytest.fixture(scope="module")
-def server():
-    with served() as running_server:
-        yield running_server
+server = serving.server
 
 
 @pytest.fixture(autouse=True)

@@ -5,14 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+import serving
 from portal import DEALS, ids, records, search
-from serving import served
 
-
-@pytest.fixture(scope="module")
-def server():
-    with served() as running_server:
-        yield running_server
+server = serving.server
 
 
 @pytest.fixture(autouse=True)

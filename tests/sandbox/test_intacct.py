@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from serving import READ_TOKEN, WRITE_TOKEN, served
+import serving
+from serving import READ_TOKEN, WRITE_TOKEN
 
 from pipelines.sandbox.intacct import CLIENT_ID, CLIENT_SECRET, USERNAME
 
@@ -15,16 +16,7 @@ FORM = {
     "username": USERNAME,
 }
 
-
-@pytest.fixture(scope="module")
-def server():
-    with served() as running_server:
-        yield running_server
-
-
-@pytest.fixture
-def sandbox(server):
-    return server.fresh()
+server, sandbox = serving.server, serving.sandbox
 
 
 @pytest.fixture

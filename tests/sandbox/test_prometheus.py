@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from serving import READ_TOKEN, WRITE_TOKEN, served
+import serving
+from serving import READ_TOKEN, WRITE_TOKEN
 
 from pipelines.sandbox.promql import NotBuilt, ParseError, parsed
 
@@ -12,16 +13,7 @@ END_OF_OCTOBER = 1793491200  # 2026-11-01T00:00:00Z
 DAY = 86_400
 GAUGE = 'jupyterhub_active_users{period="30d"}'
 
-
-@pytest.fixture(scope="module")
-def server():
-    with served() as running_server:
-        yield running_server
-
-
-@pytest.fixture
-def sandbox(server):
-    return server.fresh()
+server, sandbox = serving.server, serving.sandbox
 
 
 @pytest.fixture

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+import serving
 from conftest import PROJECT
-from serving import fresh_state, served
+from serving import fresh_state
 
 from pipelines.errors import ConfigurationError, HandoffError, Unavailable
 from pipelines.sandbox.attachment import attached
@@ -26,11 +27,7 @@ from pipelines.transport import Transport
 
 DEALS = "/crm/objects/2026-09/deals"
 
-
-@pytest.fixture(scope="module")
-def server():
-    with served() as running_server:
-        yield running_server
+server = serving.server
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import time
 from itertools import pairwise
 
 import pytest
+import serving
 from joserfc import jwt
 from joserfc.jwk import RSAKey
-from serving import served
 
 from pipelines.sandbox.sheets_cells import masked
 from pipelines.sandbox.sheets_formulas import CellError, NotBuilt, evaluated, moved
@@ -18,11 +18,7 @@ from pipelines.sandbox.sheets_keys import EDITOR, VIEWER, key_file
 
 READ, WRITE = (f"https://www.googleapis.com/auth/spreadsheets{kind}" for kind in (".readonly", ""))
 
-
-@pytest.fixture(scope="module")
-def server():
-    with served() as running_server:
-        yield running_server
+server = serving.server
 
 
 @pytest.fixture

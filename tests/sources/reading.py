@@ -9,6 +9,7 @@ from importlib import import_module
 
 import duckdb
 import pyarrow as pa
+import pytest
 from conftest import PROJECT
 
 from pipelines.errors import VendorError
@@ -140,6 +141,7 @@ class Sandbox:
         self.world.state = build_state()
         self.world.limits = {name.replace("__", "."): value for name, value in limits.items()}
         self.world.faults.clear()
+        self.world.requests.clear()
         return self
 
     def close(self):
@@ -154,3 +156,16 @@ def sandbox_in(folder):
         sandbox = Sandbox(served, folder)
         yield sandbox
         sandbox.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """A running sandbox for the tests of a module, which take it by name."""
+    with sandbox_in(tmp_path_factory.mktemp("sandbox")) as running_sandbox:
+        yield running_sandbox
+
+
+@pytest.fixture
+def sandbox(server):
+    """That sandbox, as the story begins."""
+    return server.fresh()

@@ -6,8 +6,9 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+import reading
 from loop import port_of, run
-from reading import earlier_load, sandbox_in
+from reading import earlier_load
 
 from pipelines import warehouse
 from pipelines.errors import RateLimited, Refused
@@ -56,16 +57,7 @@ CELLS = {
     "url": "https://example.org",
 }
 
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with sandbox_in(tmp_path_factory.mktemp("base")) as running_sandbox:
-        yield running_sandbox
-
-
-@pytest.fixture
-def sandbox(server):
-    return server.fresh()
+server, sandbox = reading.server, reading.sandbox
 
 
 def put_cells(sandbox, cells):

@@ -6,8 +6,8 @@ import json
 from datetime import date
 
 import pytest
+import serving
 from conftest import PROJECT
-from serving import served
 
 from pipelines.access import probe
 from pipelines.dialects import AsanaDialect
@@ -21,16 +21,7 @@ from pipelines.sources.landing import Landing
 WORKSPACE, PORTFOLIO = "1200000000000001", "1200000000000003"
 STATUS, VALUE = "1200000000000102", "1200000000000103"
 
-
-@pytest.fixture(scope="module")
-def server():
-    with served() as running_server:
-        yield running_server
-
-
-@pytest.fixture
-def sandbox(server):
-    return server.fresh()
+server, sandbox = serving.server, serving.sandbox
 
 
 @pytest.fixture(autouse=True)

@@ -5,18 +5,15 @@ from __future__ import annotations
 import copy
 
 import pytest
+import reading
 from loading import SourceWarehouse, interrupted
-from reading import earlier_load, sandbox_in
+from reading import earlier_load
 
 BEFORE, MOMENT = "2026-11-19T09:00:00Z", "2026-11-20T09:00:00Z"  # after everything in the story
 ENGAGEMENTS, PROJECTS = "tblEngagements000", "tblProjects000000"
 PAGES = {"hubspot__page_size": 20, "airtable__page_size": 20, "github__page_size": 7}
 
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with sandbox_in(tmp_path_factory.mktemp("changes")) as running_sandbox:
-        yield running_sandbox
+server = reading.server
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from reading import sandbox_in
+import reading
 
 from pipelines.settings import VENDORS
 
@@ -26,16 +26,7 @@ STORABLE = {
 }
 COLLIDING = ("Deal Name", "deal-name", "deal_name", "DEAL NAME", "Déal Name", "", "select")
 
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with sandbox_in(tmp_path_factory.mktemp("dirty")) as running_sandbox:
-        yield running_sandbox
-
-
-@pytest.fixture
-def sandbox(server):
-    return server.fresh()
+server, sandbox = reading.server, reading.sandbox
 
 
 class Text:

@@ -7,7 +7,8 @@ import json
 from datetime import UTC, date, datetime
 
 import pytest
-from reading import earlier_load, sandbox_in
+import reading
+from reading import earlier_load
 
 from pipelines.errors import GarbageAnswer
 from pipelines.sources.github_values import KNOWN_TYPES
@@ -47,16 +48,7 @@ CELLS = {
     "sub_issues_progress": ({"total": 4, "completed": 1}, {"value_text": "1 of 4", "value_number": 0.25}),
 }
 
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with sandbox_in(tmp_path_factory.mktemp("projects")) as running_sandbox:
-        yield running_sandbox
-
-
-@pytest.fixture
-def sandbox(server):
-    return server.fresh()
+server, sandbox = reading.server, reading.sandbox
 
 
 def board_of(sandbox, number=BOARD):

@@ -9,9 +9,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import duckdb
 import pytest
+import reading
 from conftest import PROJECT
 from loop import findings, port_of, run
-from reading import sandbox_in, settings_of
+from reading import settings_of
 
 from pipelines.dialects import IntacctDialect
 from pipelines.errors import ConfigurationError, Forbidden, GarbageAnswer, RateLimited, Refused, Unauthorized, Unavailable
@@ -26,17 +27,7 @@ from pipelines.sources.landing import Landing
 INVOICES, LINES = "accounts-receivable/invoice", "accounts-receivable/invoice-line"
 DEFAULT = PROJECT / "dbt/seeds/default"
 
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with sandbox_in(tmp_path_factory.mktemp("intacct")) as running_sandbox:
-        yield running_sandbox
-
-
-@pytest.fixture
-def sandbox(server):
-    server.world.requests.clear()
-    return server.fresh()
+server, sandbox = reading.server, reading.sandbox
 
 
 @pytest.fixture(autouse=True)

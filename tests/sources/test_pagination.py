@@ -7,7 +7,7 @@ import os
 import random
 
 import pytest
-from reading import sandbox_in
+import reading
 
 from pipelines.errors import GarbageAnswer, RateLimited, Unauthorized
 from pipelines.settings import VENDORS
@@ -32,11 +32,7 @@ SMALL_PAGES = {
     "intacct__page_size": 7,
 }
 
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with sandbox_in(tmp_path_factory.mktemp("pages")) as running_sandbox:
-        yield running_sandbox
+server = reading.server
 
 
 @pytest.fixture

@@ -9,9 +9,10 @@ from decimal import Decimal
 
 import duckdb
 import pytest
+import reading
 from conftest import PROJECT
 from loop import findings, port_of, run
-from reading import AS_OF, earlier_load, sandbox_in, settings_of
+from reading import AS_OF, earlier_load, settings_of
 
 from pipelines.dialects import PrometheusDialect
 from pipelines.errors import ConfigurationError, GarbageAnswer, Refused, Unauthorized, Unavailable
@@ -27,17 +28,7 @@ DEFAULT = PROJECT / "dbt/seeds/default"
 GAUGE = 'jupyterhub_active_users{period="30d"}'
 MONTHLY = f"max by (namespace) (last_over_time({GAUGE}[6h]))"
 
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with sandbox_in(tmp_path_factory.mktemp("prometheus")) as running_sandbox:
-        yield running_sandbox
-
-
-@pytest.fixture
-def sandbox(server):
-    server.world.requests.clear()
-    return server.fresh()
+server, sandbox = reading.server, reading.sandbox
 
 
 @pytest.fixture(autouse=True)

@@ -8,9 +8,10 @@ from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+import reading
 from conftest import PROJECT
 from loop import findings, run
-from reading import sandbox_in, settings_of
+from reading import settings_of
 
 from pipelines import clock
 from pipelines.dialects import SheetsDialect
@@ -28,17 +29,7 @@ from pipelines.sources.sheets_grid import letters
 from pipelines.transport import Transport
 from pipelines.wire import RateBudget
 
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with sandbox_in(tmp_path_factory.mktemp("sheets")) as running_sandbox:
-        yield running_sandbox
-
-
-@pytest.fixture
-def sandbox(server):
-    server.world.requests.clear()
-    return server.fresh()
+server, sandbox = reading.server, reading.sandbox
 
 
 @pytest.fixture(autouse=True)
