@@ -13,16 +13,11 @@ import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
+from ports import free_port
+
 from dashboards.launch import APP, command
 
 _STARTS_WITHIN_SECONDS = 60
-
-
-def free_port():
-    """Return a port of 127.0.0.1 that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def typed(port):

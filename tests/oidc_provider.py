@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from urllib.parse import parse_qs, urlencode
 
 import uvicorn
-from dashboard_server import free_port
 from joserfc import jwt
 from joserfc.jwk import RSAKey
+from ports import free_port
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse
 from starlette.routing import Route

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
+
+from ports import free_port
 
 PASSWORD = "a-secret-of-the-tests"
 _USER = "handoff"
@@ -19,12 +20,6 @@ def programs():
     found = [path.parent for path in sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True)]
     on_path = shutil.which("initdb")
     return found[0] if found else Path(on_path).resolve().parent if on_path else None
-
-
-def _free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @contextmanager
@@ -38,7 +33,7 @@ def running(folder):
     if user:
         shutil.chown(home, user)
         shutil.chown(password, user)
-    port, data = _free_port(), home / "data"
+    port, data = free_port(), home / "data"
 
     def run(program, *arguments):
         subprocess.run([folder / program, *arguments], user=user, cwd=home, check=True, capture_output=True, timeout=120)

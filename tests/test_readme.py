@@ -8,7 +8,6 @@ import os
 import re
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -16,6 +15,7 @@ import urllib.request
 import duckdb
 import pytest
 from conftest import PROJECT
+from ports import free_port
 
 pytestmark = pytest.mark.slow
 
@@ -171,12 +171,6 @@ def test_a_call_to_the_sandbox_that_is_shown_is_answered(home):
         _, err = process.communicate(timeout=30)
     assert process.returncode == 0
     assert "Traceback" not in err
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,10 @@ import pytest
 import test_accessibility as accessibility
 import test_dashboard_in_browser as tabs
 from conftest import PROJECT
-from dashboard_server import free_port, serving
+from dashboard_server import serving
 from demo import copied
 from oidc_provider import CLIENT, SECRET, providing
+from ports import free_port
 
 pytestmark = [pytest.mark.browser, pytest.mark.thorough]
 

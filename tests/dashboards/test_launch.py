@@ -11,7 +11,8 @@ import sys
 
 import invented
 import pytest
-from dashboard_server import free_port, listening_addresses, serving, typed
+from dashboard_server import listening_addresses, serving, typed
+from ports import free_port
 
 from dashboards.launch import APP, command, refuse_unless_loopback
 from pipelines.errors import ConfigurationError

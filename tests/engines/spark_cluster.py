@@ -6,13 +6,14 @@ https://spark.apache.org/docs/latest/spark-standalone.html
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from ports import free_port
 
 _WORKERS = 2
 _SECONDS_TO_START = 90
@@ -38,7 +39,7 @@ def running(folder: Path):
     import pyspark
 
     home = Path(pyspark.__file__).parent
-    port, pages = _free_port(), _free_port()
+    port, pages = free_port(), free_port()
     url = f"spark://127.0.0.1:{port}"
     environment = os.environ | {"SPARK_HOME": str(home), "SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable}
     processes: list[subprocess.Popen] = []
@@ -64,7 +65,7 @@ def running(folder: Path):
             start(
                 f"worker-{number}",
                 *("org.apache.spark.deploy.worker.Worker", "--host", "127.0.0.1", "--cores", "1", "--memory", "2g"),
-                *("--webui-port", str(_free_port()), "--work-dir", str(folder / f"worker-{number}"), url),
+                *("--webui-port", str(free_port()), "--work-dir", str(folder / f"worker-{number}"), url),
             )
             for number in range(_WORKERS)
         ]
@@ -91,9 +92,3 @@ def _wait(log: Path, words: str, processes: list[subprocess.Popen]) -> None:
         assert all(process.poll() is None for process in processes), log.read_text(encoding="utf-8")
         assert time.monotonic() < end, log.read_text(encoding="utf-8")
         time.sleep(0.2)
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
