@@ -37,7 +37,7 @@ persons_through as (
     select
         period_kind,
         max(period_end_on) as through_on
-    from usage
+    from {{ ref('stg_files__usage') }}
     where user_key is not null
     group by period_kind
 ),

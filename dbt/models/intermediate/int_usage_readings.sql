@@ -19,12 +19,12 @@ latest_numbers as (
     qualify row_number() over (partition by hub_key, period_kind, period_on order by _load_id desc, line_number desc) = 1
 ),
 
--- nobody on one hub is no gap: a file that names persons covers the days that it names anybody on
+-- nobody on one hub is no gap: a file that names persons covers the days that it names anybody on, also where a server tells them
 persons_through as (
     select
         period_kind,
         max(period_end_on) filter (where period_end_on <= {{ as_of() }}) as through_on
-    from {{ ref('int_usage') }}
+    from {{ ref('stg_files__usage') }}
     where user_key is not null
     group by period_kind
 ),
